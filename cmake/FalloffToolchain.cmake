@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# Finds MLIR and LLVM 22, and turns on ccache and lld where they are present.
+find_package(MLIR 22 CONFIG QUIET HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+if(NOT MLIR_FOUND)
+  message(FATAL_ERROR
+    "expects LLVM and MLIR 22 with their CMake packages, but found none\n"
+    "  on Debian 12: apt-get install libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools\n"
+    "  elsewhere: pass -DMLIR_DIR=<prefix>/lib/cmake/mlir of an LLVM 22 built with MLIR")
+endif()
+
+set(LLVM_RUNTIME_OUTPUT_INTDIR ${CMAKE_BINARY_DIR}/bin)
+set(LLVM_LIBRARY_OUTPUT_INTDIR ${CMAKE_BINARY_DIR}/lib)
+set(MLIR_BINARY_DIR ${CMAKE_BINARY_DIR})
+list(APPEND CMAKE_MODULE_PATH "${MLIR_CMAKE_DIR}" "${LLVM_CMAKE_DIR}")
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+include_directories(${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+separate_arguments(falloff_llvm_definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
+add_definitions(${falloff_llvm_definitions})
+
+find_program(FALLOFF_CCACHE ccache)
+if(FALLOFF_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${FALLOFF_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${FALLOFF_CCACHE})
+endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND EXISTS ${LLVM_TOOLS_BINARY_DIR}/ld.lld)
+  add_link_options(-fuse-ld=lld)
+endif()
+
+add_compile_options(-Wall -Wextra -Wno-unused-parameter)
+if(FALLOFF_SANITIZERS)
+  add_compile_options(-fsanitize=${FALLOFF_SANITIZERS} -fno-omit-frame-pointer -fno-sanitize=vptr)
+  add_link_options(-fsanitize=${FALLOFF_SANITIZERS})
+endif()
