@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one public door of the compiler:
+//
+//   Pattern pattern = Pattern::load("radial");                     // a name in patterns/, a path, or file.mlir:@name
+//   Mask mask = pattern.bind({{{"frames", 21}, {"tokens_per_frame", 1560}}});
+//   Plan plan = mask.plan({});
+//   attention(plan, arguments);                                    // kernels are compiled once a process
+//
+// Everything here throws `Error`; nothing of MLIR shows.
+#ifndef FALLOFF_COMPILER_COMPILER_H
+#define FALLOFF_COMPILER_COMPILER_H
+
+#include "runtime/Plan.h"
+#include "runtime/Tensor.h"
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace falloff {
+
+/// What went wrong, and where it stands in a pattern file (line 0: nowhere). `what()` is "file:line:column: message".
+class Error : public std::runtime_error {
+public:
+  Error(std::string message, std::string file = "", int line = 0, int column = 0);
+  std::string message, file;
+  int line, column;
+};
+
+/// Rows of booleans, for a parameter of kind `relation`.
+using Relation = std::vector<std::vector<bool>>;
+
+/// A value of a parameter. Vectors of numbers are a table, or one value a head; vectors of words are one word a head.
+using Value = std::variant<double, std::string, std::vector<double>, std::vector<std::string>, Relation>;
+using Values = std::vector<std::pair<std::string, Value>>;
+
+/// What a pattern is bound with. Extents go by axis name or by binding name: frames, height, width, tokens_per_frame,
+/// text (see the language's README).
+struct Sizes {
+  std::vector<std::pair<std::string, int64_t>> extents;
+  Values parameters;              ///< over those given to `load`
+  std::vector<std::string> order; ///< names of all segments; empty: the pattern's
+};
+
+struct PlanOptions {
+  std::string grid = "box";          ///< box | flat
+  std::string tileQuery, tileKey;    ///< "1x128", "video=2x8x8,text=128", "128" with `flat`; empty: searched
+  std::string rounding = "nearest";  ///< exact | outward | nearest | nearest:0.5
+  std::string major = "query";       ///< query | key
+  std::string target = "cpu";
+  std::string dtype = "bf16";        ///< bf16 | fp32; steers the tile search only
+  int64_t headDim = 128;             ///< steers the tile search only
+};
+
+class Plan;
+
+struct ParameterInfo {
+  std::string name, kind; ///< kind: "real", "count", "table", "relation", or the words "a | b"
+  bool perHead = false;
+  std::string value; ///< default or value given; empty if there is none
+};
+
+struct EmptyRow {
+  int64_t query = -1; ///< first query token without a key; -1: none
+  int64_t count = 0;  ///< queries without a key
+  int64_t head = 0;   ///< of the first
+};
+
+/// A pattern with its sizes: a set of (query, key) pairs for each head.
+class Mask {
+public:
+  const std::string &name() const;
+  int64_t tokens() const;
+  /// Half-open ranges kept by `slice`; the whole sequence otherwise.
+  runtime::TokenRange queries() const, keys() const;
+  /// Number of heads that per-head values were given for; 0 where one mask serves any number.
+  int64_t heads() const;
+  std::string parameters() const; ///< "decay=0.2 sinks=1"
+  double density() const;         ///< pairs / (queries x keys), mean over heads
+  std::vector<double> densities() const;
+  int64_t pairs(int64_t head = 0) const;
+  /// By the reference interpreter; throws if q or k is out of range.
+  bool contains(int64_t query, int64_t key, int64_t head = 0) const;
+  /// By the reference interpreter, row-major queries x keys of 0 and 1; for masks of up to 2^28 pairs.
+  std::vector<uint8_t> dense(int64_t head = 0) const;
+  EmptyRow emptyRow() const;
+  Mask slice(runtime::TokenRange queries, runtime::TokenRange keys) const;
+  Plan plan(const PlanOptions &options) const;
+  /// IR after a stage: "linked", "specialised", "mask" (simplified), "schedule".
+  std::string print(const std::string &stage, const PlanOptions &options = {}) const;
+
+  struct Impl;
+  explicit Mask(std::shared_ptr<const Impl> impl) : impl(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl;
+};
+
+/// A parsed, verified and linked pattern.
+class Pattern {
+public:
+  /// Looks for a name in `library`, a path, or "file.mlir:@name". `parameters` replace defaults.
+  static Pattern load(const std::string &nameOrPath, const Values &parameters, const std::string &library);
+  const std::string &name() const;
+  std::vector<ParameterInfo> parameters() const;
+  std::vector<runtime::Segment> segments() const; ///< extents -1 where they are to be bound
+  Mask bind(const Sizes &sizes) const;
+
+  struct Impl;
+  explicit Pattern(std::shared_ptr<const Impl> impl) : impl(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl;
+};
+
+/// A schedule, ready for kernels.
+class Plan {
+public:
+  const runtime::Plan &data() const;
+  /// Row-major queries x keys of 0 and 1: the pairs this plan computes.
+  std::vector<uint8_t> dense(int64_t head = 0) const;
+  /// Tiles of the user's own: `blocks` row-major query tiles x key tiles, one matrix a head (or one for all). Each
+  /// kept tile is full; tokens past the end are in no pair.
+  static Plan fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_t tokens, int64_t queryTile,
+                            int64_t keyTile);
+
+  struct Impl;
+  explicit Plan(std::shared_ptr<const Impl> impl) : impl(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl;
+};
+
+struct AttentionOptions {
+  std::optional<float> scale;             ///< default 1/sqrt(head dimension)
+  std::vector<int64_t> textLengths;       ///< per batch entry, for the segment with axis `token`; empty: whole
+  int threads = 0;                        ///< 0: all processors this process may use
+  std::string features;                   ///< "native" or empty, "avx512", "avx2", "generic": what kernels may use
+};
+
+/// out = softmax(scale q k^T, over the plan's pairs) v. All tensors are views in (batch, tokens, heads, dim) order of
+/// any strides; `lse` is float32 (batch, heads, queries) or empty. Query head h reads key head h / (heads / key heads).
+void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
+               const runtime::Tensor &out, const runtime::Tensor &lse, const AttentionOptions &options);
+
+/// LLVM IR or assembly of the kernels that `attention` would run: stage "llvm" or "asm".
+std::string printKernel(const Plan &plan, const std::string &dtype, int64_t headDim, int64_t valueDim,
+                        const std::string &stage, const std::string &features);
+
+/// A processor's name and the vector features kernels are compiled for.
+std::string describeTarget(const std::string &features);
+
+} // namespace falloff
+
+#endif
