@@ -34,3 +34,8 @@ if(FALLOFF_SANITIZERS)
   add_compile_options(-fsanitize=${FALLOFF_SANITIZERS} -fno-omit-frame-pointer -fno-sanitize=vptr)
   add_link_options(-fsanitize=${FALLOFF_SANITIZERS})
 endif()
+
+# The packaged MLIR and LLVM, shared; every library of the compiler links this and never a single MLIR archive, since
+# one process must not hold two copies.
+add_library(FalloffMLIR INTERFACE)
+target_link_libraries(FalloffMLIR INTERFACE MLIR LLVM)
