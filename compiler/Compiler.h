@@ -87,6 +87,9 @@ public:
   bool contains(int64_t query, int64_t key, int64_t head = 0) const;
   /// By the reference interpreter, row-major queries x keys of 0 and 1; for masks of up to 2^28 pairs.
   std::vector<uint8_t> dense(int64_t head = 0) const;
+  /// By the reference interpreter, row-major: 1 where queries[i] sees keys[j]. Pictures of large masks read this.
+  std::vector<uint8_t> sample(const std::vector<int64_t> &queries, const std::vector<int64_t> &keys,
+                              int64_t head = 0) const;
   EmptyRow emptyRow() const;
   Mask slice(runtime::TokenRange queries, runtime::TokenRange keys) const;
   Plan plan(const PlanOptions &options) const;
