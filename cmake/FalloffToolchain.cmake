@@ -20,10 +20,12 @@ include_directories(${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 separate_arguments(falloff_llvm_definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
 add_definitions(${falloff_llvm_definitions})
 
+# Base directory and no directory hash: another clone of the same sources finds the same objects.
 find_program(FALLOFF_CCACHE ccache)
 if(FALLOFF_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${FALLOFF_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${FALLOFF_CCACHE})
+  set(falloff_launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${FALLOFF_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${falloff_launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${falloff_launcher})
 endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND EXISTS ${LLVM_TOOLS_BINARY_DIR}/ld.lld)
   add_link_options(-fuse-ld=lld)
@@ -31,7 +33,9 @@ endif()
 
 add_compile_options(-Wall -Wextra -Wno-unused-parameter)
 if(FALLOFF_SANITIZERS)
-  add_compile_options(-fsanitize=${FALLOFF_SANITIZERS} -fno-omit-frame-pointer -fno-sanitize=vptr)
+  # vptr would need the typeinfo of classes that LLVM compiled.
+  add_compile_options(-fsanitize=${FALLOFF_SANITIZERS} -fno-sanitize=vptr -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${FALLOFF_SANITIZERS})
 endif()
 

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Thin: each goal sets up what it needs (a second time that takes a moment) and calls the tool that does the work.
+#   make demo [VIDEO=clip.mp4]   denoises a video by attention, dense, radial and windowed
+#   make check                   builds, lints and runs every test, those under the sanitizers too
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+BUILD := build/release
+ASAN := build/asan
+LLVM_BIN := $(or $(LLVM_BIN),/usr/lib/llvm-22/bin)
+PYTHON_BIN := .venv/bin
+VIDEO ?=
+
+.PHONY: help demo check bench setup setup-system setup-python build lint format docs clean distclean
+.PHONY: check-lit check-unit check-python check-asan build-asan
+
+help:
+	@sed -n 's/^#   //p' Makefile; echo "also: build lint format docs bench clean distclean check-lit check-unit check-python check-asan"
+
+setup-system:
+	@bash scripts/setup-system.sh
+
+setup-python: setup-system
+	@bash scripts/setup-python.sh check
+
+setup: setup-python
+
+demo: setup-system
+	@bash scripts/setup-python.sh demo
+	@$(MAKE) build-release
+	@$(PYTHON_BIN)/python -m falloff.demo $(if $(VIDEO),"$(VIDEO)")
+
+# ---- building
+
+build: setup-python build-release
+
+.PHONY: build-release
+build-release: $(BUILD)/build.ninja
+	@cmake --build $(BUILD)
+
+$(BUILD)/build.ninja:
+	@cmake --preset release
+
+build-asan: setup-python $(ASAN)/build.ninja
+	@cmake --build $(ASAN)
+
+$(ASAN)/build.ninja:
+	@cmake --preset asan
+
+# ---- checking, the quickest first
+
+check:
+	@$(MAKE) setup
+	@$(MAKE) lint
+	@$(MAKE) build-release
+	@$(MAKE) check-lit check-unit check-python
+	@$(MAKE) check-asan
+	@echo "make check: everything passed"
+
+lint: setup-python
+	@$(PYTHON_BIN)/python scripts/lint.py
+
+check-lit: build
+	@cd $(BUILD) && ctest --output-on-failure --label-regex lit
+
+check-unit: build
+	@cd $(BUILD) && ctest --output-on-failure --label-regex unit
+
+check-python: build
+	@$(PYTHON_BIN)/python -m pytest -q
+
+check-asan: build-asan
+	@cd $(ASAN) && ctest --output-on-failure --label-regex 'lit|unit'
+
+# ---- the rest
+
+bench: build
+	@$(PYTHON_BIN)/python -m benchmarks $(ONLY)
+
+format: setup-python
+	@$(PYTHON_BIN)/python scripts/lint.py --fix
+
+docs: build
+	@cmake --build $(BUILD) --target falloff-docs
+
+clean:
+	rm -rf build
+
+distclean: clean
+	rm -rf .venv demo-output
