@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which vector instructions this processor has, and which of them kernels are
+// to use.
+#ifndef FALLOFF_COMPILER_CPU_TARGET_H
+#define FALLOFF_COMPILER_CPU_TARGET_H
+
+#include "compiler/cpu/KernelSpec.h"
+#include "runtime/Tensor.h"
+#include <string>
+
+namespace falloff::cpu {
+
+/// The most that this processor can run.
+Level hostLevel();
+
+/// "native" or "" (the most there is), "avx512bf16", "avx512", "avx2" or
+/// "generic". Throws std::invalid_argument for another word, and for
+/// instructions that this processor lacks.
+Level parseLevel(const std::string &features);
+
+const char *nameOf(Level level);
+
+/// The kernel that serves tensors of `dtype`.
+KernelSpec specFor(Level level, runtime::DType dtype);
+
+/// Compiler's names of the processor to compile for and to tune for, and of its
+/// features.
+struct TargetNames {
+  std::string cpu, features;
+};
+TargetNames targetNames(Level level);
+
+/// "znver4, kernels for avx512bf16", for people.
+std::string describeTarget(const std::string &features);
+
+} // namespace falloff::cpu
+
+#endif
