@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Finds MLIR and LLVM 22, and turns on ccache and lld where they are present.
-find_package(MLIR 22 CONFIG QUIET HINTS /usr/lib/llvm-22/lib/cmake/mlir)
-if(NOT MLIR_FOUND)
+# No version in find_package: LLVM's packages accept a request for 22.1 but not for 22.
+find_package(MLIR CONFIG QUIET HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+if(NOT MLIR_FOUND OR NOT LLVM_VERSION_MAJOR EQUAL 22)
   message(FATAL_ERROR
     "expects LLVM and MLIR 22 with their CMake packages, but found none\n"
     "  on Debian 12: apt-get install libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools\n"
