@@ -57,9 +57,7 @@ class Meaning:
     contains: Mask  # (A u B) n C
     exact: Mask  # A n C: no rounding loses these
     only: Mask  # C
-    reach: (
-        Mask  # `contains` and all limits, in C: no rounding passes these
-    )
+    reach: Mask  # `contains` and all limits, in C: no rounding passes these
     groups: list[tuple[Mask, Mask]]  # `about` sets met with C, each with its limit met with C
 
 
