@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A compiler's error arrives in Python as falloff.CompileError, with the file and the line that it stands at.
+#include "compiler/Compiler.h"
+#include "python/bindings/Bindings.h"
+
+namespace py = pybind11;
+
+static void translate(std::exception_ptr thrown) {
+  if (!thrown)
+    return;
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const falloff::Error &error) {
+    py::object type = py::module_::import("falloff.errors").attr("CompileError");
+    py::object instance = type(error.message, error.file, error.line, error.column);
+    PyErr_SetObject(type.ptr(), instance.ptr());
+  }
+}
+
+void falloff::python::bindErrors(py::module_ &module) { py::register_local_exception_translator(&translate); }

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Views of numpy arrays and of DLPack capsules. numpy cannot hand on bfloat16 by DLPack, so capsules are read here.
+#include "python/bindings/View.h"
+#include "python/bindings/Bindings.h"
+#include "python/bindings/DLPack.h"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <cstring>
+
+namespace py = pybind11;
+using namespace falloff;
+using namespace falloff::python;
+
+/// Keeps a Python object alive. Views die under the GIL.
+static std::shared_ptr<void> keepAlive(py::object object) { return std::make_shared<py::object>(std::move(object)); }
+
+static std::string typeName(py::handle object) { return py::str(py::type::handle_of(object).attr("__name__")); }
+
+static View fromNumpy(const py::array &array, const std::string &name) {
+  if (py::hasattr(array, "mask"))
+    throw py::type_error("expects " + name + " without a numpy mask, but got a " + typeName(array) +
+                         "; pass its .filled()");
+  View view;
+  py::dtype dtype = array.dtype();
+  view.dtype = py::str(dtype.attr("name"));
+  if (!dtype.attr("isnative").cast<bool>())
+    throw py::type_error("expects " + name + " in native byte order, but got " +
+                         std::string(py::str(dtype.attr("str"))) + "; pass " + name + ".astype('" + view.dtype + "')");
+  view.itemSize = array.itemsize();
+  view.data = const_cast<void *>(array.data());
+  view.readOnly = !array.writeable();
+  for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
+    bool steps = array.shape(axis) > 1;
+    if (steps && view.itemSize && array.strides(axis) % view.itemSize)
+      throw py::value_error("expects strides of " + name + " of whole elements, but got " +
+                            std::to_string(array.strides(axis)) + " bytes; pass numpy.ascontiguousarray(" + name + ")");
+    view.shape.push_back(array.shape(axis));
+    view.strides.push_back(steps ? array.strides(axis) / view.itemSize : 0);
+  }
+  if (view.itemSize && reinterpret_cast<uintptr_t>(view.data) % std::min<int64_t>(view.itemSize, 16))
+    throw py::value_error("expects " + name + " aligned to its elements, but got a misaligned array; pass " + name +
+                          ".copy()");
+  view.owner = keepAlive(array);
+  return view;
+}
+
+static std::string nameOf(DLDataType type) {
+  static const char *const kinds[] = {"int", "uint", "float", "opaque", "bfloat", "complex", "bool"};
+  std::string kind = type.code < std::size(kinds) ? kinds[type.code] : "type" + std::to_string(type.code) + "_";
+  std::string name = kind + std::to_string(type.bits);
+  return type.lanes == 1 ? name : name + "x" + std::to_string(type.lanes);
+}
+
+static View fromDLTensor(const DLTensor &tensor, bool readOnly, std::shared_ptr<void> owner, const std::string &name) {
+  if (tensor.device.type != 1 && tensor.device.type != 3)
+    throw py::value_error("expects " + name + " on the CPU, but got device type " + std::to_string(tensor.device.type));
+  View view;
+  view.data = static_cast<char *>(tensor.data) + tensor.byteOffset;
+  view.dtype = nameOf(tensor.dtype);
+  view.itemSize = (tensor.dtype.bits * tensor.dtype.lanes + 7) / 8;
+  view.shape.assign(tensor.shape, tensor.shape + tensor.ndim);
+  view.strides.resize(tensor.ndim);
+  int64_t compact = 1;
+  for (int32_t axis = tensor.ndim - 1; axis >= 0; --axis) {
+    int64_t stride = tensor.strides ? tensor.strides[axis] : compact;
+    view.strides[axis] = view.shape[axis] > 1 ? stride : 0;
+    compact *= view.shape[axis];
+  }
+  view.readOnly = readOnly;
+  view.owner = std::move(owner);
+  return view;
+}
+
+/// Takes a capsule's tensor over: the capsule is renamed, and the deleter is called when the view dies.
+template <typename Managed>
+static std::shared_ptr<void> takeOver(py::handle capsule, Managed *managed, const char *usedName) {
+  PyCapsule_SetName(capsule.ptr(), usedName);
+  return {managed, [](Managed *tensor) {
+            if (tensor->deleter)
+              tensor->deleter(tensor);
+          }};
+}
+
+static View fromCapsule(py::handle capsule, const std::string &name) {
+  if (PyCapsule_IsValid(capsule.ptr(), "dltensor")) {
+    auto *managed = static_cast<DLManagedTensor *>(PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
+    return fromDLTensor(managed->tensor, false, takeOver(capsule, managed, "used_dltensor"), name);
+  }
+  if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned")) {
+    auto *managed = static_cast<DLManagedTensorVersioned *>(PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"));
+    if (managed->version.major != 1)
+      throw py::type_error("expects DLPack version 1 of " + name + ", but got " +
+                           std::to_string(managed->version.major) + "." + std::to_string(managed->version.minor));
+    bool readOnly = managed->flags & DLManagedTensorVersioned::readOnlyFlag;
+    return fromDLTensor(managed->tensor, readOnly, takeOver(capsule, managed, "used_dltensor_versioned"), name);
+  }
+  throw py::type_error("expects " + name + ".__dlpack__() to return an unused DLPack capsule, but got " +
+                       typeName(capsule));
+}
+
+/// The object's device must be one that the CPU reads, before a capsule is asked for.
+static void checkDevice(py::handle object, const std::string &name) {
+  if (!py::hasattr(object, "__dlpack_device__"))
+    return;
+  auto device = py::tuple(object.attr("__dlpack_device__")());
+  int64_t type = py::int_(device[0]).cast<int64_t>();
+  if (type == 1 || type == 3)
+    return;
+  std::string text = py::hasattr(object, "device") ? std::string(py::str(object.attr("device")))
+                                                   : "DLPack device type " + std::to_string(type);
+  throw py::value_error("expects " + name + " on the CPU, but got " + text + "; move it there first");
+}
+
+static View fromDLPack(py::object object, const std::string &name) {
+  try {
+    checkDevice(object, name);
+    if (py::hasattr(object, "requires_grad") && object.attr("requires_grad").cast<bool>())
+      object = object.attr("detach")();
+    py::object capsule;
+    try {
+      capsule = object.attr("__dlpack__")(py::arg("max_version") = py::make_tuple(1, 0));
+    } catch (py::error_already_set &error) {
+      if (!error.matches(PyExc_TypeError)) // made before DLPack had versions
+        throw;
+      capsule = object.attr("__dlpack__")();
+    }
+    return fromCapsule(capsule, name);
+  } catch (py::error_already_set &error) {
+    throw py::type_error("expects " + name + " as dense memory of the CPU, but its DLPack export failed: " +
+                         std::string(py::str(error.value())));
+  }
+}
+
+View View::of(py::handle object, const std::string &name) {
+  if (py::isinstance<py::array>(object))
+    return fromNumpy(py::reinterpret_borrow<py::array>(object), name);
+  if (py::hasattr(object, "__dlpack__"))
+    return fromDLPack(py::reinterpret_borrow<py::object>(object), name);
+  throw py::type_error("expects " + name + " as a numpy array, a torch tensor or an object with __dlpack__, but got " +
+                       typeName(object));
+}
+
+int64_t View::elements() const {
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  return count;
+}
+
+View View::permute(const std::vector<size_t> &order) const {
+  if (order.size() != shape.size())
+    throw std::invalid_argument("expects an order of " + std::to_string(shape.size()) + " dimensions, but got " +
+                                std::to_string(order.size()));
+  View view = *this;
+  for (size_t axis = 0; axis < order.size(); ++axis) {
+    view.shape[axis] = shape.at(order[axis]);
+    view.strides[axis] = strides.at(order[axis]);
+  }
+  return view;
+}
+
+View View::asDType(const std::string &type) const {
+  int64_t size = type == "float32" ? 4 : type == "bfloat16" ? 2 : 0;
+  if (size != itemSize)
+    throw std::invalid_argument("expects elements of " + dtype + " to become others of their size, but got " + type);
+  View view = *this;
+  view.dtype = type;
+  return view;
+}
+
+/// First and one past the last address that a view touches.
+static std::pair<intptr_t, intptr_t> addresses(const View &view) {
+  intptr_t first = reinterpret_cast<intptr_t>(view.data), last = first + view.itemSize;
+  for (size_t axis = 0; axis < view.shape.size(); ++axis) {
+    int64_t reach = (view.shape[axis] - 1) * view.strides[axis] * view.itemSize;
+    (reach < 0 ? first : last) += reach;
+  }
+  return {first, last};
+}
+
+bool View::mayOverlap(const View &other) const {
+  if (!elements() || !other.elements())
+    return false;
+  auto [first, last] = addresses(*this);
+  auto [otherFirst, otherLast] = addresses(other);
+  return first < otherLast && otherFirst < last;
+}
+
+static void copyAxis(const View &from, const View &to, size_t axis, const char *source, char *target) {
+  if (axis == from.shape.size()) {
+    std::memcpy(target, source, from.itemSize);
+    return;
+  }
+  for (int64_t i = 0; i < from.shape[axis]; ++i)
+    copyAxis(from, to, axis + 1, source + i * from.strides[axis] * from.itemSize,
+             target + i * to.strides[axis] * to.itemSize);
+}
+
+void View::copyFrom(const View &other) {
+  if (shape != other.shape || dtype != other.dtype)
+    throw std::invalid_argument("expects views of equal shape and type");
+  if (readOnly)
+    throw std::invalid_argument("expects a view that may be written");
+  copyAxis(other, *this, 0, static_cast<const char *>(other.data), static_cast<char *>(data));
+}
+
+runtime::Tensor View::tensor() const {
+  runtime::Tensor tensor;
+  tensor.data = data;
+  if (dtype == "bfloat16")
+    tensor.dtype = runtime::DType::BF16;
+  else if (dtype == "float32")
+    tensor.dtype = runtime::DType::F32;
+  else
+    throw std::invalid_argument("expects float32 or bfloat16, but got " + dtype);
+  if (shape.size() < 3 || shape.size() > 4)
+    throw std::invalid_argument("expects 3 or 4 dimensions, but got " + std::to_string(shape.size()));
+  tensor.sizes.fill(1);
+  std::copy(shape.begin(), shape.end(), tensor.sizes.begin());
+  std::copy(strides.begin(), strides.end(), tensor.strides.begin());
+  return tensor;
+}
+
+py::object falloff::python::toBoolMatrix(std::vector<uint8_t> values, int64_t rows, int64_t columns) {
+  auto *kept = new std::vector<uint8_t>(std::move(values));
+  py::capsule owner(kept, [](void *pointer) { delete static_cast<std::vector<uint8_t> *>(pointer); });
+  return py::array_t<bool>({rows, columns}, reinterpret_cast<const bool *>(kept->data()), owner);
+}
+
+void falloff::python::bindView(py::module_ &module) {
+  py::class_<View>(module, "View", "Where the elements of a tensor lie.")
+      .def_static("of", &View::of, py::arg("object"), py::arg("name"))
+      .def_property_readonly("shape", [](const View &view) { return py::tuple(py::cast(view.shape)); })
+      .def_property_readonly("strides", [](const View &view) { return py::tuple(py::cast(view.strides)); })
+      .def_readonly("dtype", &View::dtype)
+      .def_readonly("read_only", &View::readOnly)
+      .def_property_readonly("address", [](const View &view) { return reinterpret_cast<uintptr_t>(view.data); })
+      .def("permute", &View::permute, py::arg("order"))
+      .def("as_dtype", &View::asDType, py::arg("dtype"))
+      .def("may_overlap", &View::mayOverlap, py::arg("other"))
+      .def("copy_from", &View::copyFrom, py::arg("other"));
+}

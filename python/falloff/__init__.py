@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiles declarative attention masks into specialised attention kernels.
+
+import falloff
+
+pattern = falloff.load("radial", decay=0.2)
+mask = pattern.bind(frames=21, height=30, width=52)
+out = falloff.attention(q, k, v, mask)  # q, k, v: (batch, tokens, heads, dim)
+"""
+
+from falloff._attention import attention
+from falloff._library import patterns
+from falloff._mask import Mask
+from falloff._pattern import Pattern, load
+from falloff._plan import Plan
+from falloff.errors import CompileError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CompileError",
+    "Mask",
+    "Pattern",
+    "Plan",
+    "__version__",
+    "attention",
+    "load",
+    "patterns",
+]

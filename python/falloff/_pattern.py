@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Patterns: which query sees which key, before sizes are known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from falloff import _falloff
+from falloff._library import library, resolve
+from falloff._mask import Mask
+from falloff._values import JsonValue, Value, parse_default, suggestion, to_json, to_size, to_value
+from falloff.errors import CompileError
+
+# Names that bind an axis besides its own.
+_BINDING_NAMES = {
+    "frame": ("frames",),
+    "row": ("height",),
+    "column": ("width",),
+    "patch": ("tokens_per_frame", "height", "width"),
+    "token": ("text", "tokens"),
+}
+
+
+def load(pattern: str | os.PathLike[str], **parameters: object) -> Pattern:
+    """Reads, verifies and links a pattern.
+
+    ``pattern`` is a name in the library (``falloff.patterns()``), a path, or ``"file.mlir:@name"``;
+    what it includes is looked for beside it, then in the library. ``parameters`` replace the
+    defaults in the file: numbers, words, tables (sorted numbers), relations (square matrices of
+    booleans), or a list with one value a query head where the parameter is ``per head``.
+
+    Raises CompileError where the pattern, a parameter or the file is wrong or unknown.
+    """
+    values = {name: to_value(name, value) for name, value in parameters.items()}
+    name = resolve(os.fspath(pattern))
+    return Pattern(_falloff.Pattern.load(name, list(values.items()), str(library())), values)
+
+
+class Pattern:
+    """A linked pattern. ``load`` makes it; ``bind`` gives it sizes."""
+
+    def __init__(self, impl: _falloff.Pattern, given: dict[str, Value]) -> None:
+        self._impl = impl
+        self._given = given
+
+    @property
+    def name(self) -> str:
+        return self._impl.name
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Kind of each parameter, as the file writes it: ``"real = 0.2"``, ``"a | b per head =
+        a"``."""
+        return {info.name: _describe(info) for info in self._impl.parameters}
+
+    @property
+    def segments(self) -> dict[str, dict[str, int | None]]:
+        """Axes of each segment with their extents; None where ``bind`` is to give one."""
+        return {
+            segment.name: {
+                axis: extent if extent >= 0 else None
+                for axis, extent in zip(segment.axes, segment.extents, strict=True)
+            }
+            for segment in self._impl.segments
+        }
+
+    def bind(self, *, order: Sequence[str] | None = None, **sizes: object) -> Mask:
+        """Gives the pattern its sizes.
+
+        Extents go by axis name or by binding name: ``frames``, ``height``, ``width``,
+        ``tokens_per_frame``, ``text`` (0 unless given), ``tokens``. Other names are parameters, as
+        for ``load``; a name that is both is the extent. ``order`` names all segments in the order
+        of the tokens, such as ``("text", "video")``.
+
+        Raises CompileError where sizes are missing, contradictory or too large, TypeError where one
+        is no integer.
+        """
+        names = self._extent_names()
+        extents = [(name, to_size(name, value)) for name, value in sizes.items() if name in names]
+        values: dict[str, Value] = {}
+        for name, value in sizes.items():
+            if name in names:
+                continue
+            self._check_name(name, names)
+            values[name] = to_value(name, value)
+        order = [order] if isinstance(order, str) else list(order or ())
+        impl = self._impl.bind(extents, list(values.items()), order)
+        return Mask(impl, self._json_parameters(values))
+
+    def _extent_names(self) -> set[str]:
+        axes = [axis for segment in self._impl.segments for axis in segment.axes]
+        return {name for axis in axes for name in (axis, *_BINDING_NAMES.get(axis, ()))}
+
+    def _check_name(self, name: str, extents: set[str]) -> None:
+        parameters = [info.name for info in self._impl.parameters]
+        if name not in parameters:
+            raise CompileError(
+                f"expects a size or a parameter of @{self.name}, but got '{name}'"
+                + suggestion(name, [*extents, *parameters])
+            )
+
+    def _json_parameters(self, values: dict[str, Value]) -> dict[str, JsonValue]:
+        given = {**self._given, **values}
+        return {
+            info.name: to_json(given[info.name])
+            if info.name in given
+            else parse_default(info.kind, info.value)
+            for info in self._impl.parameters
+        }
+
+    def __repr__(self) -> str:
+        segments = ", ".join(f"{name}({', '.join(axes)})" for name, axes in self.segments.items())
+        return f"<falloff.Pattern @{self.name} over {segments}>"
+
+
+def _describe(info: _falloff.ParameterInfo) -> str:
+    text = info.kind + (" per head" if info.per_head else "")
+    return f"{text} = {info.value}" if info.value else text

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans: schedules that kernels run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from falloff import _falloff
+from falloff._values import JsonValue, to_size
+
+FORMAT_VERSION = 1
+
+Runs = list[tuple[int, int, str]]
+"""Runs of key tiles: first, one past the last, and ``"full"``, ``"limited"`` or ``"partial"``."""
+
+
+class Plan:
+    """Which tiles of queries meet which tiles of keys. ``Mask.plan`` or ``Plan.from_block_mask``
+    makes it."""
+
+    def __init__(self, impl: _falloff.Plan, parameters: dict[str, JsonValue]) -> None:
+        self._impl = impl
+        self._parameters = parameters
+
+    @classmethod
+    def from_block_mask(
+        cls,
+        blocks: ArrayLike,
+        tokens: int,
+        tile: int | None = None,
+        tile_query: int | None = None,
+        tile_key: int | None = None,
+    ) -> Plan:
+        """A plan from blocks that were chosen by other means, such as while a model runs.
+
+        ``blocks`` is bool, (query tiles, key tiles) for all heads or (heads, query tiles, key
+        tiles): every pair of a block that is set is computed. Tiles are ranges of ``tile`` tokens
+        (``tile_query`` × ``tile_key`` where they differ); the last may be ragged. Raises ValueError
+        where shapes do not fit, TypeError where blocks are no booleans.
+        """
+        matrices = np.asarray(blocks)
+        if matrices.dtype != np.bool_:
+            raise TypeError(f"expects blocks of booleans, but got {matrices.dtype}")
+        if matrices.ndim not in (2, 3):
+            raise ValueError(
+                "expects blocks as (query tiles, key tiles) or (heads, query tiles, key tiles), "
+                f"but got shape {matrices.shape}"
+            )
+        tokens = _positive("tokens", tokens)
+        query = _positive("tile_query", tile if tile_query is None else tile_query)
+        key = _positive("tile_key", tile if tile_key is None else tile_key)
+        expected = (-(-tokens // query), -(-tokens // key))
+        if matrices.shape[-2:] != expected:
+            raise ValueError(
+                f"expects {expected[0]:,} x {expected[1]:,} blocks of {query} x {key} for "
+                f"{tokens:,} tokens, but got {matrices.shape[-2]:,} x {matrices.shape[-1]:,}"
+            )
+        if matrices.shape[0] == 0:
+            raise ValueError("expects blocks of at least 1 head, but got 0")
+        matrices = matrices.reshape(-1, *expected)
+        return cls(_falloff.Plan.from_block_mask(matrices, tokens, query, key), {})
+
+    @property
+    def tokens(self) -> int:
+        return self._impl.grid.tokens
+
+    @property
+    def heads(self) -> int:
+        """Number of query heads that the plan is for; 0 where any number will do."""
+        count = len(self._impl.table_of)
+        return count if count > 1 else 0
+
+    @property
+    def density(self) -> float:
+        """Density of the unrounded mask, mean over heads."""
+        return self._impl.density
+
+    @property
+    def pairs_in_mask(self) -> float:
+        """Pairs of the mask; a mean over heads where they differ, as are the other three counts."""
+        return self._mean("pairs_in_mask")
+
+    @property
+    def pairs_computed(self) -> float:
+        """Pairs that enter a softmax: of partial tiles those kept, of limited those allowed."""
+        return self._mean("pairs_computed")
+
+    @property
+    def pairs_issued(self) -> float:
+        """Pairs of all tiles that are multiplied: query capacity × key capacity for each kept
+        tile."""
+        return self._mean("pairs_issued")
+
+    @property
+    def pairs_lost(self) -> float:
+        """Pairs of the mask that are not computed."""
+        return self._mean("pairs_lost")
+
+    def to_dense(self, *, head: int | None = None) -> NDArray[np.bool_]:
+        """The pairs that the plan computes, bool (queries, keys)."""
+        return self._impl.dense(self._head(head))
+
+    def rows(self, *, head: int | None = None) -> list[Runs]:
+        """Runs of each row: key tiles by query tile, or query tiles by key tile if the plan is
+        key-major."""
+        return list(_rows(self._impl.tables[self._impl.table_of[self._head(head)]]))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything about the plan as plain data; ``json`` prints it."""
+        impl = self._impl
+        return {
+            "version": FORMAT_VERSION,
+            "pattern": impl.pattern,
+            "parameters": self._parameters,
+            "tokens": impl.grid.tokens,
+            "queries": list(impl.grid.queries),
+            "keys": list(impl.grid.keys),
+            "grid": _grid(impl.grid),
+            "major": impl.major,
+            "rounding": impl.rounding,
+            "pairs_in_mask": self.pairs_in_mask,
+            "pairs_computed": self.pairs_computed,
+            "pairs_issued": self.pairs_issued,
+            "pairs_lost": self.pairs_lost,
+            "density": impl.density,
+            "table_of": list(impl.table_of),
+            "tables": [_table(table, impl.major) for table in impl.tables],
+        }
+
+    def json(self) -> str:
+        """The plan as JSON, one row of tiles a line."""
+        data = self.as_dict()
+        tables = data.pop("tables")
+        head = json.dumps(data, indent=1)[:-2]
+        return f'{head},\n "tables": [\n  {_join(map(_table_json, tables), "  ")}\n ]\n}}'
+
+    def _mean(self, count: str) -> float:
+        tables, heads = self._impl.tables, self._impl.table_of
+        total: int = sum(getattr(tables[index], count) for index in heads)
+        return total // len(heads) if total % len(heads) == 0 else total / len(heads)
+
+    def _head(self, head: int | None) -> int:
+        if head is None:
+            if self.heads:
+                raise ValueError(
+                    f"expects head= from 0 to {self.heads - 1}, since heads of this plan differ"
+                )
+            return 0
+        head = to_size("head", head)
+        if head < 0 or (self.heads and head >= self.heads):
+            bound = f"from 0 to {self.heads - 1}" if self.heads else "of at least 0"
+            raise IndexError(f"expects a head {bound}, but got {head}")
+        return head if self.heads else 0
+
+    def __str__(self) -> str:
+        return "\n".join([*_summary(self), *_rows_text(self)])
+
+    def __repr__(self) -> str:
+        return (
+            f"<falloff.Plan of @{self._impl.pattern}, {self.tokens:,} tokens, "
+            f"{self._impl.rounding}, {self.pairs_computed:,} pairs>"
+        )
+
+
+def _positive(name: str, value: int | None) -> int:
+    if value is None:
+        raise TypeError(f"expects {name} or tile, but got neither")
+    size = to_size(name, value)
+    if not 1 <= size < 2**31:
+        raise ValueError(f"expects {name} from 1 to 2^31 - 1, but got {size}")
+    return size
+
+
+def _kind(test: int) -> str:
+    return "full" if test == 0 else "partial" if test == 1 else "limited"
+
+
+def _rows(table: _falloff.RowTable) -> Iterator[Runs]:
+    """Runs of each row; neighbours of one kind are one run, whichever limits fill them."""
+    runs, starts = table.runs.tolist(), table.row_start.tolist()
+    for start, end in pairwise(starts):
+        row: Runs = []
+        for first, last, test in runs[start:end]:
+            kind = _kind(test)
+            if row and row[-1][1] == first and row[-1][2] == kind:
+                row[-1] = (row[-1][0], last, kind)
+            else:
+                row.append((first, last, kind))
+        yield row
+
+
+def _grid(grid: _falloff.Grid) -> dict[str, Any]:
+    box = grid.kind == "box"
+    result: dict[str, Any] = {"kind": grid.kind}
+    if not box:
+        result |= {"query_tile": grid.flat_query_tile, "key_tile": grid.flat_key_tile}
+    result |= {"query_tiles": grid.query_tiles, "key_tiles": grid.key_tiles}
+    result["segments"] = [_segment(segment, box) for segment in grid.segments]
+    return result
+
+
+def _segment(segment: _falloff.Segment, box: bool) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "name": segment.name,
+        "axes": segment.axes,
+        "extents": segment.extents,
+        "first_token": segment.first_token,
+    }
+    if box:
+        result |= {
+            "query_tile": segment.query_tile,
+            "key_tile": segment.key_tile,
+            "first_query_tile": segment.first_query_tile,
+            "first_key_tile": segment.first_key_tile,
+        }
+    return result
+
+
+def _table(table: _falloff.RowTable, major: str) -> dict[str, Any]:
+    name = f"{major}_tile"
+    return {
+        "row_order": table.row_order.tolist(),
+        "splits": [{"row": row, "first_tiles": tiles} for row, tiles in table.splits],
+        "rows": [
+            {name: tile, "runs": [list(run) for run in runs]}
+            for tile, runs in enumerate(_rows(table))
+        ],
+    }
+
+
+def _join(lines: Iterator[str], indent: str) -> str:
+    return f",\n{indent}".join(lines)
+
+
+def _table_json(table: dict[str, Any]) -> str:
+    rows = _join(map(json.dumps, table["rows"]), "    ")
+    order, splits = json.dumps(table["row_order"]), json.dumps(table["splits"])
+    return f'{{"row_order": {order},\n   "splits": {splits},\n   "rows": [\n    {rows}\n   ]}}'
+
+
+def _summary(plan: Plan) -> list[str]:
+    impl, grid = plan._impl, plan._impl.grid
+    lines = [f"plan of @{impl.pattern}" + (f" ({impl.parameters})" if impl.parameters else "")]
+    lines.append(f"  {grid.tokens:,} tokens, {impl.rounding}, {impl.major}-major, {grid.kind} grid")
+    for segment in grid.segments:
+        extents = " x ".join(map(str, segment.extents))
+        line = f"  {segment.name}: {' x '.join(segment.axes)} = {extents}"
+        if grid.kind == "box":
+            tiles = ("x".join(map(str, tile)) for tile in (segment.query_tile, segment.key_tile))
+            line += ", query tiles {}, key tiles {}".format(*tiles)
+        lines.append(line)
+    if grid.kind == "flat":
+        lines.append(f"  query tiles {grid.flat_query_tile}, key tiles {grid.flat_key_tile}")
+    for name in ("in_mask", "computed", "issued", "lost"):
+        lines.append(f"  pairs {name.replace('_', ' '):<8} {getattr(plan, 'pairs_' + name):>20,}")
+    lines.append(f"  density {impl.density:>24.4f}")
+    return lines
+
+
+def _rows_text(plan: Plan) -> Iterator[str]:
+    for index, table in enumerate(plan._impl.tables):
+        if len(plan._impl.tables) > 1:
+            heads = [str(h) for h, t in enumerate(plan._impl.table_of) if t == index]
+            yield f"table {index}, heads {', '.join(heads)}"
+        for tile, runs in enumerate(_rows(table)):
+            text = ", ".join(f"{first}..{last} {kind}" for first, last, kind in runs)
+            yield f"{plan._impl.major} tile {tile}: {text or 'none'}"

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``falloff``: check, draw, plan, compile and bench patterns.
+
+Exit codes: 0 ok, 1 a check failed or input is bad, 2 usage. An error is one line on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import NoReturn
+
+import falloff
+from falloff.cli import bench, commands
+from falloff.cli.commands import Subparsers
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the usage."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = _Parser(
+        prog="falloff", description="Compiles attention masks into kernels."
+    )
+    parser.add_argument("--version", action="version", version=f"falloff {falloff.__version__}")
+    subparsers: Subparsers = parser.add_subparsers(
+        metavar="COMMAND", required=True, dest="command", parser_class=_Parser
+    )
+    for add in (
+        commands.add_check,
+        commands.add_draw,
+        commands.add_plan,
+        commands.add_compile,
+        bench.add_bench,
+    ):
+        add(subparsers)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = build_parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # such as `falloff plan ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except MemoryError:
+        return _fail("expects more memory than there is")
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{name}{error.strerror or error}")
+    except (ValueError, TypeError, IndexError) as error:
+        return _fail(str(error), located=isinstance(error, falloff.CompileError) and error.file)
+    except Exception as error:
+        return _fail(f"internal error: {type(error).__name__}: {error}")
+
+
+def _fail(message: str, located: str | bool = False) -> int:
+    """Prints file:line as compilers do; other messages say who speaks."""
+    line = " ".join(message.split())
+    print(line if located else f"falloff: {line}", file=sys.stderr)
+    return 1

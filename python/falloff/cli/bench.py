@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bench: a pattern against dense attention, of the same kernels, on random tensors."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+import numpy as np
+
+import falloff
+from falloff import _falloff
+from falloff._falloff import View
+from falloff.cli import commands, sizes
+from falloff.cli.commands import Subparsers
+
+
+def add_bench(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "bench",
+        help="time a pattern's attention and dense attention at a size",
+        description="Times a pattern's attention and dense attention on random tensors.",
+    )
+    sizes.add_pattern(parser)
+    sizes.add_sizes(parser)
+    commands.add_plan_options(parser)
+    group = parser.add_argument_group("measurement")
+    group.add_argument("--batch", type=_positive, default=1, metavar="B")
+    group.add_argument("--heads", type=_positive, default=2, metavar="H")
+    group.add_argument("--threads", type=_positive, metavar="N", help="default: all processors")
+    group.add_argument("--repeat", type=_positive, default=3, metavar="N", help="best of N")
+    group.add_argument(
+        "--features", choices=["native", "avx512", "avx2", "generic"], default="native"
+    )
+    group.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=bench)
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    mask = sizes.bind(arguments)
+    started = time.perf_counter()
+    plan = mask.plan(**commands.plan_options(arguments))
+    planned = time.perf_counter() - started
+    heads = plan.heads or arguments.heads
+    tensors = _tensors(arguments, mask.tokens, heads)
+    every = falloff.load("dense").bind(frames=1, tokens_per_frame=mask.tokens)
+    dense = every.plan(dtype=arguments.dtype, head_dim=arguments.head_dim)
+    result: dict[str, Any] = {
+        "pattern": mask.name,
+        "parameters": mask.parameters,
+        "tokens": mask.tokens,
+        "batch": arguments.batch,
+        "heads": heads,
+        "head_dim": arguments.head_dim,
+        "dtype": arguments.dtype,
+        "target": _falloff.describe_target(arguments.features),
+        "density": mask.density,
+        "pairs_computed": plan.pairs_computed,
+        "pairs_issued": plan.pairs_issued,
+        "pairs_lost": plan.pairs_lost,
+        "plan_seconds": planned,
+    }
+    result |= _measure("", plan, tensors, arguments)
+    result |= _measure("dense_", dense, tensors, arguments)
+    result["speedup"] = result["dense_seconds"] / result["seconds"]
+    print(json.dumps(result, indent=1) if arguments.json else _table(result))
+    return 0
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expects at least 1, but got {value}")
+    return value
+
+
+def _tensors(arguments: argparse.Namespace, tokens: int, heads: int) -> list[View]:
+    """q, k, v and a result, normally distributed, in (batch, tokens, heads, dim) order."""
+    random = np.random.default_rng(0)
+    shape = (arguments.batch, tokens, heads, arguments.head_dim)
+    views = []
+    for name in ("q", "k", "v", "out"):
+        values = random.standard_normal(shape, dtype=np.float32)
+        if arguments.dtype == "fp32":
+            views.append(View.of(values, name))
+        else:  # numpy has no bfloat16: its bits are the upper half of float32's
+            bits = (values.view(np.uint32) >> 16).astype(np.uint16)
+            views.append(View.of(bits, name).as_dtype("bfloat16"))
+    return views
+
+
+def _measure(
+    prefix: str, plan: falloff.Plan, tensors: list[View], arguments: argparse.Namespace
+) -> dict[str, float]:
+    """Time of the first call, compilation included, and the best of the others."""
+    q, k, v, out = tensors
+    times = []
+    for _ in range(arguments.repeat + 1):
+        started = time.perf_counter()
+        falloff.attention(
+            q, k, v, plan, out=out, threads=arguments.threads or 0, features=arguments.features
+        )
+        times.append(time.perf_counter() - started)
+    best = min(times[1:])
+    entries = arguments.batch * q.shape[2]
+    flops = 4.0 * plan.pairs_computed * entries * arguments.head_dim
+    return {
+        f"{prefix}first_seconds": times[0],
+        f"{prefix}seconds": best,
+        f"{prefix}gflops": flops / best / 1e9,
+    }
+
+
+def _table(result: dict[str, Any]) -> str:
+    values = ", ".join(f"{name}={value}" for name, value in result["parameters"].items())
+    size = f"{result['batch']} x {result['tokens']:,} x {result['heads']} x {result['head_dim']}"
+    issued = result["pairs_issued"] / result["tokens"] ** 2
+    lines = [
+        f"@{result['pattern']}" + (f" ({values})" if values else ""),
+        f"{size} (batch x tokens x heads x dim), {result['dtype']}, {result['target']}",
+        f"density {result['density']:.4f}, issued {issued:.4f}, "
+        f"planned in {result['plan_seconds'] * 1e3:.1f} ms",
+        f"{'':<10}{'first call':>12}{'best':>12}{'GFLOP/s':>12}",
+    ]
+    for name, prefix in ((result["pattern"], ""), ("dense", "dense_")):
+        first, best, rate = (result[prefix + key] for key in ("first_seconds", "seconds", "gflops"))
+        lines.append(f"{name:<10}{first:>10.3f} s{best:>10.3f} s{rate:>12.1f}")
+    speedup, bound = result["speedup"], 1 / result["density"] if result["density"] else 0
+    lines.append(f"{speedup:.2f} times as fast as dense; 1 / density is {bound:.2f}")
+    return "\n".join(lines)

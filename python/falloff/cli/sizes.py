@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that say which pattern, at which size and with which parameters."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import falloff
+from falloff._values import Value
+
+_EXTENTS = {
+    "frames": "frames of the video",
+    "tokens_per_frame": "tokens of a frame",
+    "height": "rows of a frame",
+    "width": "columns of a frame",
+    "text": "tokens of text",
+}
+
+
+def add_pattern(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "pattern",
+        metavar="PATTERN",
+        help="a pattern of the library, a file, or file.mlir:@name",
+    )
+
+
+def add_sizes(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("size")
+    for name, meaning in _EXTENTS.items():
+        option = "--" + name.replace("_", "-")
+        group.add_argument(option, type=int, metavar="N", help=meaning)
+    group.add_argument(
+        "--extent", type=_extent, action="append", default=[], metavar="AXIS=N", help="any axis"
+    )
+    group.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter; values of several heads by commas",
+    )
+    group.add_argument(
+        "--table",
+        type=_table,
+        action="append",
+        default=[],
+        metavar="NAME=9,40",
+        help="sorted numbers, or a .npy file",
+    )
+    group.add_argument(
+        "--relation",
+        type=_relation,
+        action="append",
+        default=[],
+        metavar="NAME=110,110,001",
+        help="rows of 0 and 1, or a .npy file",
+    )
+    group.add_argument("--order", metavar="text,video", help="segments in the order of tokens")
+
+
+def has_size(arguments: argparse.Namespace) -> bool:
+    """Whether anything was given that only binding takes."""
+    given = any(getattr(arguments, name) is not None for name in _EXTENTS)
+    return given or bool(arguments.extent) or arguments.order is not None
+
+
+def load(arguments: argparse.Namespace) -> falloff.Pattern:
+    """The pattern with its parameters, read from files where the command line names some."""
+    given = [*arguments.set, *arguments.table, *arguments.relation]
+    parameters: dict[str, Value] = {}
+    for name, value in given:
+        if name in parameters:
+            raise ValueError(f"expects one value of {name}, but got two")
+        parameters[name] = _read(name, value) if isinstance(value, Path) else value
+    return falloff.load(arguments.pattern, **parameters)
+
+
+def bind(arguments: argparse.Namespace) -> falloff.Mask:
+    pattern = load(arguments)
+    sizes: dict[str, Any] = {
+        name: getattr(arguments, name) for name in _EXTENTS if getattr(arguments, name) is not None
+    }
+    for name, value in arguments.extent:
+        if name in sizes:
+            raise ValueError(f"expects one extent of {name}, but got two")
+        sizes[name] = value
+    order = arguments.order.split(",") if arguments.order is not None else None
+    return pattern.bind(order=order, **sizes)
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name.isidentifier() and equals and value):
+        raise argparse.ArgumentTypeError(f"expects NAME=VALUE, but got {text!r}")
+    return name, value
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _extent(text: str) -> tuple[str, int]:
+    name, value = _split(text)
+    try:
+        return name, int(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expects an integer for {name}, got {value!r}") from None
+
+
+def _setting(text: str) -> tuple[str, Value]:
+    name, value = _split(text)
+    words = value.split(",")
+    numbers = [_number(word) for word in words]
+    if None not in numbers:
+        found = [number for number in numbers if number is not None]
+        return name, found[0] if len(found) == 1 else found
+    return name, words[0] if len(words) == 1 else words
+
+
+def _table(text: str) -> tuple[str, Value | Path]:
+    name, value = _split(text)
+    if value.endswith(".npy"):
+        return name, Path(value)
+    numbers = [_number(word) for word in value.split(",")]
+    if None in numbers:
+        raise argparse.ArgumentTypeError(f"expects numbers for {name}, but got {value!r}")
+    return name, [number for number in numbers if number is not None]
+
+
+def _relation(text: str) -> tuple[str, Value | Path]:
+    name, value = _split(text)
+    if value.endswith(".npy"):
+        return name, Path(value)
+    if set(value) - set("01,"):
+        raise argparse.ArgumentTypeError(f"expects rows of 0 and 1 for {name}, but got {value!r}")
+    return name, [[digit == "1" for digit in row] for row in value.split(",")]
+
+
+def _read(name: str, path: Path) -> Value:
+    """A table or a relation from a .npy file, of numbers or booleans; nothing in it is executed."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"expects {name} in {path} as an array of numbers, but {error}") from None
+    except EOFError:
+        raise ValueError(f"expects {name} in {path} as an array, but the file is empty") from None
+    if array.ndim not in (1, 2) or array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"expects {name} in {path} as 1 or 2 dimensions of numbers, "
+            f"but got shape {array.shape} of {array.dtype}"
+        )
+    values: Value = array.tolist()
+    return values
