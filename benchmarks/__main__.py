@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m benchmarks [FIGURE…] [--quick]`: measures, prints each bar beside its figure.
+
+Writes benchmarks/results/FIGURE.json. Exits 1 if a bar was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+
+from .measure import Line, processor
+
+FIGURES = ("planning", "kernels", "peers", "sparsity", "compiling")
+RESULTS = Path(__file__).parent / "results"
+
+
+def show(line: Line) -> str:
+    sign = "<=" if line.at_most else ">="
+    bar = "" if line.bar is None else f"{sign} {line.bar:.4g}"
+    text = (
+        f"{line.what:<62} {line.value:9.4g} {line.unit:<9} {bar:>9}  {line.verdict:<6} {line.note}"
+    )
+    return text.rstrip()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(FIGURES))
+    parser.add_argument("--quick", action="store_true", help="the smallest sizes only")
+    options = parser.parse_args()
+    unknown = set(options.figures) - set(FIGURES)
+    if unknown:
+        parser.error(f"expects figures of {', '.join(FIGURES)}, but got {', '.join(unknown)}")
+
+    machine = processor()
+    print(f"{machine['model']} ({machine['kind']}), {machine['threads']} threads")
+    missed = 0
+    for figure in options.figures or FIGURES:
+        print(
+            f"\n{figure}: {(import_module(f'benchmarks.{figure}').__doc__ or '').splitlines()[0]}"
+        )
+        lines = []
+        for line in import_module(f"benchmarks.{figure}").lines(options.quick):
+            print(show(line), flush=True)
+            lines.append(line)
+        missed += sum(line.verdict == "MISSED" for line in lines)
+        RESULTS.mkdir(exist_ok=True)
+        rows = [asdict(line) | {"verdict": line.verdict} for line in lines]
+        data = {"machine": machine, "quick": options.quick, "lines": rows}
+        (RESULTS / f"{figure}.json").write_text(json.dumps(data, indent=1) + "\n")
+    print(f"\n{missed} bars missed" if missed else "\nno bar missed")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

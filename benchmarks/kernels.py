@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Share of the register-loop peak that attention reaches: packing included, plan and kernel made.
+
+Shares count the pairs computed. Radial is held against dense by the pairs issued, border and all.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+
+import falloff
+
+from .measure import Line, operations, peak, processor, seconds_of, tensors
+
+#       dtype, head dimension: bar, floor in percent
+BARS = {
+    ("bf16", 128): (75, 65),
+    ("bf16", 64): (65, 55),
+    ("fp32", 128): (85, 75),
+    ("fp32", 64): (78, 70),
+}
+SHAPES = ((21, 400, 3), (21, 1560, 2), (42, 1560, 1))  # frames, patches, repeats
+
+
+def lines(quick: bool) -> Iterator[Line]:
+    counts = sorted({1, min(2, processor()["threads"])})
+    for frames, patches, repeats in SHAPES[: 1 if quick else None]:
+        for dtype, head_dim in BARS:
+            for threads in counts:
+                yield from _case(frames, patches, repeats, dtype, head_dim, threads)
+
+
+def _case(
+    frames: int, patches: int, repeats: int, dtype: str, head_dim: int, threads: int
+) -> Iterator[Line]:
+    bar, floor = BARS[dtype, head_dim]
+    q, k, v = tensors(frames * patches, 1, head_dim, dtype)
+    plans = {
+        name: falloff.load(pattern)
+        .bind(frames=frames, tokens_per_frame=patches)
+        .plan(dtype=dtype, head_dim=head_dim, rounding=rounding)
+        for name, pattern, rounding in (
+            ("dense", "dense", "nearest"),
+            ("radial", "radial", "nearest"),
+            ("radial exact", "radial", "exact"),
+        )
+    }
+
+    def timed(plan: falloff.Plan) -> float:
+        return seconds_of(lambda: falloff.attention(q, k, v, plan, threads=threads))
+
+    shares: dict[str, list[float]] = {name: [] for name in plans}
+    for repeat in range(repeats + 1):
+        for name, plan in plans.items():
+            taken = timed(plan)
+            if repeat:  # the first compiles the kernel
+                rate = operations(plan.pairs_computed, 1, head_dim) / taken
+                shares[name].append(100 * rate / peak(dtype, threads))
+    share = {name: statistics.median(values) for name, values in shares.items()}
+    issued = plans["radial"].pairs_issued / plans["radial"].pairs_computed * share["radial"]
+    under = share["dense"] * plans["dense"].pairs_issued / plans["dense"].pairs_computed - issued
+
+    where = (
+        f"{dtype} D={head_dim}, {frames * patches:,} tokens, {threads} thread{'s'[: threads - 1]}"
+    )
+    yield Line(f"{where}: dense", share["dense"], "% of peak", bar, floor)
+    yield Line(f"{where}: radial", share["radial"], "% of peak", note="pairs computed")
+    yield Line(
+        f"{where}: radial under dense", under, "points", 5, at_most=True, note="pairs issued"
+    )
+    yield Line(f"{where}: radial, exact", share["radial exact"], "% of peak")
