@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Against torch on the same tensors: dense against SDPA, radial against compiled FlexAttention.
 
-FlexAttention gets the same pairs (rounding `exact`) as a mask and its blocks beforehand; results are
-compared before times are. Its block mask takes long to make, which is printed beside our plan.
+FlexAttention gets the same pairs (rounding `exact`) as a mask and its blocks beforehand; results
+are compared before times are. Its block mask takes long to make: that is printed beside our plan.
 """
 
 from __future__ import annotations
