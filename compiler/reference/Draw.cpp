@@ -7,8 +7,7 @@
 
 using namespace falloff;
 
-void falloff::drawText(int64_t tokens, ContainsFn contains,
-                       llvm::raw_ostream &os) {
+void falloff::drawText(int64_t tokens, ContainsFn contains, llvm::raw_ostream &os) {
   for (int64_t query = 0; query < tokens; ++query) {
     for (int64_t key = 0; key < tokens; ++key)
       os << (contains(query, key) ? '#' : '.');
@@ -20,8 +19,8 @@ void falloff::drawText(int64_t tokens, ContainsFn contains,
 /// `samples` of them if there are more. The samples are a lattice of low
 /// discrepancy, so that beats and stripes of a pattern do not show as false
 /// patterns.
-static double coverage(int64_t query, int64_t queryEnd, int64_t key,
-                       int64_t keyEnd, int64_t samples, ContainsFn contains) {
+static double coverage(int64_t query, int64_t queryEnd, int64_t key, int64_t keyEnd, int64_t samples,
+                       ContainsFn contains) {
   int64_t queries = queryEnd - query, keys = keyEnd - key, kept = 0;
   if (queries * keys <= samples) {
     for (int64_t q = query; q < queryEnd; ++q)
@@ -38,25 +37,21 @@ static double coverage(int64_t query, int64_t queryEnd, int64_t key,
   for (int64_t sample = 0; sample < samples; ++sample) {
     u = std::fmod(u + stepQuery, 1.0);
     v = std::fmod(v + stepKey, 1.0);
-    kept += contains(query + int64_t(u * double(queries)),
-                     key + int64_t(v * double(keys)));
+    kept += contains(query + int64_t(u * double(queries)), key + int64_t(v * double(keys)));
   }
   return double(kept) / double(samples);
 }
 
-GreyImage falloff::drawGrey(int64_t tokens, ContainsFn contains, int64_t side,
-                            int64_t budget) {
+GreyImage falloff::drawGrey(int64_t tokens, ContainsFn contains, int64_t side, int64_t budget) {
   GreyImage image;
   image.width = image.height = std::min(tokens, side);
   if (tokens == 0)
     return image;
-  int64_t cells = image.width,
-          samples = std::max<int64_t>(1, budget / (cells * cells));
+  int64_t cells = image.width, samples = std::max<int64_t>(1, budget / (cells * cells));
   image.pixels.reserve(cells * cells);
   for (int64_t row = 0; row < cells; ++row)
     for (int64_t column = 0; column < cells; ++column) {
-      double kept = coverage(row * tokens / cells, (row + 1) * tokens / cells,
-                             column * tokens / cells,
+      double kept = coverage(row * tokens / cells, (row + 1) * tokens / cells, column * tokens / cells,
                              (column + 1) * tokens / cells, samples, contains);
       image.pixels.push_back(uint8_t(std::lround(255.0 * (1.0 - kept))));
     }

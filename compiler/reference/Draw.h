@@ -28,8 +28,7 @@ struct GreyImage {
 /// A square picture of at most `side` cells a side. A cell shows the share of
 /// its pairs that are kept; in big domains a share of the cells' pairs is
 /// asked, always the same ones, so that about `budget` pairs are asked in all.
-GreyImage drawGrey(int64_t tokens, ContainsFn contains, int64_t side = 1024,
-                   int64_t budget = int64_t(1) << 23);
+GreyImage drawGrey(int64_t tokens, ContainsFn contains, int64_t side = 1024, int64_t budget = int64_t(1) << 23);
 
 } // namespace falloff
 

@@ -13,17 +13,14 @@ using mask::ExprKind;
 
 static constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-double falloff::bitFloor(double x) {
-  return x < 1 ? 0 : std::ldexp(1.0, std::ilogb(x));
-}
+double falloff::bitFloor(double x) { return x < 1 ? 0 : std::ldexp(1.0, std::ilogb(x)); }
 
 double falloff::positiveMod(double x, double y) {
   double rest = std::fmod(x, std::abs(y));
   return rest < 0 ? rest + std::abs(y) : rest;
 }
 
-double falloff::apply(ExprKind kind, llvm::ArrayRef<double> x,
-                      const char *&error) {
+double falloff::apply(ExprKind kind, llvm::ArrayRef<double> x, const char *&error) {
   switch (kind) {
   case ExprKind::Add:
     return x[0] + x[1];

@@ -20,8 +20,7 @@ using LeafFn = llvm::function_ref<double(mask::ExprAttr leaf)>;
 double evaluate(mask::ExprAttr expr, LeafFn leaf, const char *&error);
 
 /// The value of a function of one or two numbers; as above.
-double apply(mask::ExprKind kind, llvm::ArrayRef<double> arguments,
-             const char *&error);
+double apply(mask::ExprKind kind, llvm::ArrayRef<double> arguments, const char *&error);
 
 bool compare(mask::Comparison comparison, double left, double right);
 

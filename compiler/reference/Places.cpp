@@ -16,6 +16,7 @@ using mask::PatternOp;
 using mask::SegmentAttr;
 using mask::SplitOp;
 using mask::TableOp;
+using mask::WhereOp;
 
 Parts falloff::splitBy(int64_t extent, int64_t size) {
   assert(size >= 1 && "a part has at least one place");
@@ -62,14 +63,12 @@ std::optional<double> falloff::constantOf(Value number) {
         return part.value_or(0);
       },
       error);
-  return known && !error && !std::isnan(value) ? std::optional<double>(value)
-                                               : std::nullopt;
+  return known && !error && !std::isnan(value) ? std::optional<double>(value) : std::nullopt;
 }
 
 std::optional<int64_t> falloff::wholeOf(Value number) {
   std::optional<double> value = constantOf(number);
-  if (!value || *value != std::floor(*value) ||
-      std::abs(*value) > 9007199254740992.0)
+  if (!value || *value != std::floor(*value) || std::abs(*value) > 9007199254740992.0)
     return std::nullopt;
   return int64_t(*value);
 }
@@ -79,9 +78,7 @@ std::optional<Parts> falloff::partsOf(SplitOp split, int64_t extent) {
     return splitAt(extent, *split.getCuts());
   if (Value table = split.getTable()) {
     auto constant = table.getDefiningOp<TableOp>();
-    return constant
-               ? std::optional<Parts>(splitAt(extent, constant.getValues()))
-               : std::nullopt;
+    return constant ? std::optional<Parts>(splitAt(extent, constant.getValues())) : std::nullopt;
   }
   std::optional<int64_t> size = split.getStaticSize();
   if (!size)
@@ -96,8 +93,7 @@ std::optional<int64_t> falloff::extentOf(Value axis) {
     auto pattern = cast<PatternOp>(argument.getOwner()->getParentOp());
     auto [segment, position] = pattern.getPlaceOf(argument);
     int64_t extent = pattern.getSegment(segment).getExtents()[position];
-    return ShapedType::isDynamic(extent) ? std::nullopt
-                                         : std::optional<int64_t>(extent);
+    return ShapedType::isDynamic(extent) ? std::nullopt : std::optional<int64_t>(extent);
   }
   auto split = axis.getDefiningOp<SplitOp>();
   std::optional<int64_t> whole = extentOf(split.getAxis());
@@ -105,6 +101,27 @@ std::optional<int64_t> falloff::extentOf(Value axis) {
   if (!parts)
     return std::nullopt;
   return axis == split.getPart() ? parts->parts : parts->longest;
+}
+
+static void addNamedEnds(ExprAttr expr, OperandRange args, NamedEnds &ends) {
+  expr.walk([&](ExprAttr node) {
+    ExprKind kind = node.getKind();
+    bool isDistance = kind == ExprKind::Distance;
+    if (kind == ExprKind::Query || isDistance)
+      ends.queries.push_back(args[node.getIndex()]);
+    if (kind == ExprKind::Key || isDistance)
+      ends.keys.push_back(args[node.getIndex()]);
+    if (kind == ExprKind::Operand)
+      if (auto let = args[node.getIndex()].getDefiningOp<LetOp>())
+        addNamedEnds(let.getExpr(), let.getArgs(), ends);
+  });
+}
+
+NamedEnds falloff::namedEnds(WhereOp where) {
+  NamedEnds ends;
+  addNamedEnds(where.getLeft(), where.getArgs(), ends);
+  addNamedEnds(where.getRight(), where.getArgs(), ends);
+  return ends;
 }
 
 int64_t falloff::tokensOf(PatternOp pattern) {

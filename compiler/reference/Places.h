@@ -17,10 +17,8 @@ namespace falloff {
 /// An axis cut in parts: for each of its places, the part and the offset in it.
 struct Parts {
   std::vector<int32_t> part, offset;
-  int64_t parts =
-      0; ///< number of parts, empty ones too: extent of the axis of parts
-  int64_t longest =
-      0; ///< places of the longest part: extent of the axis of offsets
+  int64_t parts = 0;   ///< number of parts, empty ones too: extent of the axis of parts
+  int64_t longest = 0; ///< places of the longest part: extent of the axis of offsets
 };
 
 /// Parts of `size` >= 1 places each; the last may be shorter.
@@ -42,6 +40,14 @@ std::optional<Parts> partsOf(mask::SplitOp split, int64_t extent);
 
 /// Number of places on an axis; null where an extent or a split is not known.
 std::optional<int64_t> extentOf(mlir::Value axis);
+
+/// Axes whose segments the ends of a `where` must lie in, because an expression
+/// names their places: `query(a)`, `key(a)`, both for `distance(a)`, also
+/// through a `let`.
+struct NamedEnds {
+  llvm::SmallVector<mlir::Value> queries, keys;
+};
+NamedEnds namedEnds(mask::WhereOp where);
 
 /// Tokens of all segments of a pattern with static extents.
 int64_t tokensOf(mask::PatternOp pattern);

@@ -66,8 +66,7 @@ struct Reference::Impl {
     return llvm::all_of(sets, [&](Set *set) { return ask(*set); });
   }
   void turnTo(int64_t q, int64_t k) {
-    assert(q >= 0 && q < axes.tokens() && k >= 0 && k < axes.tokens() &&
-           "a token of the domain");
+    assert(q >= 0 && q < axes.tokens() && k >= 0 && k < axes.tokens() && "a token of the domain");
     if (pair && q == query && k == key)
       return;
     query = q, key = k;
@@ -117,13 +116,10 @@ struct Reference::Impl {
 // Numbers
 //===----------------------------------------------------------------------===//
 
-std::function<double()>
-Reference::Impl::number(Value value, std::optional<int64_t> literal) {
+std::function<double()> Reference::Impl::number(Value value, std::optional<int64_t> literal) {
   if (!value)
     return [n = double(*literal)] { return n; };
-  return [this, number = numbers.find(value)->second.get()] {
-    return ask(*number);
-  };
+  return [this, number = numbers.find(value)->second.get()] { return ask(*number); };
 }
 
 std::function<int64_t()> Reference::Impl::count(WindowOp::Size size) {
@@ -135,8 +131,7 @@ Expression Reference::Impl::expression(ExprAttr expr, OperandRange args) {
   for (Value arg : args) {
     bool isAxis = isa<AxisType>(arg.getType());
     expression.axes.push_back(isAxis ? &axis(arg) : nullptr);
-    expression.numbers.push_back(isAxis ? nullptr
-                                        : numbers.find(arg)->second.get());
+    expression.numbers.push_back(isAxis ? nullptr : numbers.find(arg)->second.get());
   }
   return expression;
 }
@@ -168,8 +163,7 @@ double Reference::Impl::value(const Expression &expression) {
 }
 
 std::function<double()> Reference::Impl::define(LetOp op) {
-  return
-      [this, e = expression(op.getExpr(), op.getArgs())] { return value(e); };
+  return [this, e = expression(op.getExpr(), op.getArgs())] { return value(e); };
 }
 
 //===----------------------------------------------------------------------===//
@@ -185,21 +179,17 @@ std::function<bool()> Reference::Impl::define(QueriesOp op) {
 }
 
 std::function<bool()> Reference::Impl::define(EitherOp op) {
-  return [this, &a = axis(op.getAxis())] {
-    return a.holds(query) || a.holds(key);
-  };
+  return [this, &a = axis(op.getAxis())] { return a.holds(query) || a.holds(key); };
 }
 
 std::function<bool()> Reference::Impl::define(FirstOp op) {
-  return [this, &a = axis(op.getAxis()),
-          n = number(op.getCount(), op.getStaticCount())] {
+  return [this, &a = axis(op.getAxis()), n = number(op.getCount(), op.getStaticCount())] {
     return both(a) && double(k(a)) < n();
   };
 }
 
 std::function<bool()> Reference::Impl::define(WithinOp op) {
-  return [this, &a = axis(op.getAxis()),
-          n = number(op.getCount(), op.getStaticCount())] {
+  return [this, &a = axis(op.getAxis()), n = number(op.getCount(), op.getStaticCount())] {
     return both(a) && double(std::abs(k(a) - q(a))) <= n();
   };
 }
@@ -214,8 +204,7 @@ std::function<bool()> Reference::Impl::define(CausalOp op) {
 
 /// Whether place `k` is in the window of place `q`, on an axis of N places,
 /// with size K, stride s and dilation d.
-static bool isInWindow(int64_t q, int64_t k, int64_t N, int64_t K, int64_t s,
-                       int64_t d, bool isCausal) {
+static bool isInWindow(int64_t q, int64_t k, int64_t N, int64_t K, int64_t s, int64_t d, bool isCausal) {
   int64_t g = q % d;
   if (k % d != g)
     return false;
@@ -233,14 +222,12 @@ static bool isInWindow(int64_t q, int64_t k, int64_t N, int64_t K, int64_t s,
 std::function<bool()> Reference::Impl::define(WindowOp op) {
   std::vector<Factor> factors;
   for (unsigned i = 0; i < op.getAxes().size(); ++i)
-    factors.push_back({&axis(op.getAxes()[i]), count(op.getSize(i)),
-                       count(op.getStride(i)), count(op.getDilation(i)),
+    factors.push_back({&axis(op.getAxes()[i]), count(op.getSize(i)), count(op.getStride(i)), count(op.getDilation(i)),
                        op.isCausal(i)});
   return [this, factors] {
     return llvm::all_of(factors, [&](const Factor &f) {
       const Axis &a = *f.axis;
-      return both(a) && isInWindow(q(a), k(a), a.extent, f.size(), f.stride(),
-                                   f.dilation(), f.isCausal);
+      return both(a) && isInWindow(q(a), k(a), a.extent, f.size(), f.stride(), f.dilation(), f.isCausal);
     });
   };
 }
@@ -249,8 +236,7 @@ std::function<bool()> Reference::Impl::define(LinkedOp op) {
   std::vector<const Axis *> over;
   for (Value value : op.getAxes())
     over.push_back(&axis(value));
-  return [this, over,
-          relation = op.getRelation().getDefiningOp<RelationOp>()]() mutable {
+  return [this, over, relation = op.getRelation().getDefiningOp<RelationOp>()]() mutable {
     int64_t row = 0, column = 0;
     for (const Axis *a : over) {
       if (!both(*a))
@@ -262,39 +248,24 @@ std::function<bool()> Reference::Impl::define(LinkedOp op) {
   };
 }
 
-/// Whether the ends that a `where` names lie in their segments; ends named
-/// through a `let` count.
+/// Whether the ends that a `where` names lie in their segments.
 std::function<bool()> Reference::Impl::endsLieIn(WhereOp op) {
   std::vector<const Axis *> queries, keys;
-  std::function<void(ExprAttr, OperandRange)> visit = [&](ExprAttr expr,
-                                                          OperandRange args) {
-    expr.walk([&](ExprAttr node) {
-      ExprKind kind = node.getKind();
-      if (kind == ExprKind::Query || kind == ExprKind::Distance)
-        queries.push_back(&axis(args[node.getIndex()]));
-      if (kind == ExprKind::Key || kind == ExprKind::Distance)
-        keys.push_back(&axis(args[node.getIndex()]));
-      if (kind == ExprKind::Operand)
-        if (auto let = args[node.getIndex()].getDefiningOp<LetOp>())
-          visit(let.getExpr(), let.getArgs());
-    });
-  };
-  visit(op.getLeft(), op.getArgs());
-  visit(op.getRight(), op.getArgs());
+  NamedEnds ends = namedEnds(op);
+  for (Value value : ends.queries)
+    queries.push_back(&axis(value));
+  for (Value value : ends.keys)
+    keys.push_back(&axis(value));
   return [this, queries, keys] {
-    return llvm::all_of(queries,
-                        [&](const Axis *a) { return a->holds(query); }) &&
+    return llvm::all_of(queries, [&](const Axis *a) { return a->holds(query); }) &&
            llvm::all_of(keys, [&](const Axis *a) { return a->holds(key); });
   };
 }
 
 std::function<bool()> Reference::Impl::define(WhereOp op) {
-  return
-      [this, lie = endsLieIn(op), left = expression(op.getLeft(), op.getArgs()),
-       right = expression(op.getRight(), op.getArgs()),
-       comparison = op.getComparison()] {
-        return lie() && compare(comparison, value(left), value(right));
-      };
+  return [this, lie = endsLieIn(op), left = expression(op.getLeft(), op.getArgs()),
+          right = expression(op.getRight(), op.getArgs()),
+          comparison = op.getComparison()] { return lie() && compare(comparison, value(left), value(right)); };
 }
 
 //===----------------------------------------------------------------------===//
@@ -314,9 +285,7 @@ std::function<bool()> Reference::Impl::define(NoneOfOp op) {
 }
 
 std::function<bool()> Reference::Impl::define(BoundedOp op) {
-  return [this, inner = set(op.getInner()), limit = set(op.getLimit())] {
-    return ask(*inner) && ask(*limit);
-  };
+  return [this, inner = set(op.getInner()), limit = set(op.getLimit())] { return ask(*inner) && ask(*limit); };
 }
 
 Reference::Impl::Impl(PatternOp pattern) : axes(pattern) {
@@ -329,10 +298,8 @@ Reference::Impl::Impl(PatternOp pattern) : axes(pattern) {
       continue;
     sets[op.getResult(0)] = std::make_unique<Set>(
         Set{llvm::TypeSwitch<Operation *, std::function<bool()>>(&op)
-                .Case<KeysOp, QueriesOp, EitherOp, FirstOp, WithinOp, SameOp,
-                      CausalOp, WindowOp, LinkedOp, WhereOp, AnyOfOp, AllOfOp,
-                      NoneOfOp, BoundedOp>(
-                    [&](auto leaf) { return define(leaf); })});
+                .Case<KeysOp, QueriesOp, EitherOp, FirstOp, WithinOp, SameOp, CausalOp, WindowOp, LinkedOp, WhereOp,
+                      AnyOfOp, AllOfOp, NoneOfOp, BoundedOp>([&](auto leaf) { return define(leaf); })});
   }
   KeepOp keep = pattern.getKeep();
   kept = setsOf(keep.getSets());
@@ -348,8 +315,7 @@ Reference::Impl::Impl(PatternOp pattern) : axes(pattern) {
 // Questions
 //===----------------------------------------------------------------------===//
 
-Reference::Reference(PatternOp pattern)
-    : impl(std::make_unique<Impl>(pattern)) {}
+Reference::Reference(PatternOp pattern) : impl(std::make_unique<Impl>(pattern)) {}
 Reference::Reference(Reference &&) = default;
 Reference::~Reference() = default;
 
@@ -359,8 +325,7 @@ unsigned Reference::abouts() const { return impl->abouts.size(); }
 
 bool Reference::contains(int64_t query, int64_t key) {
   impl->turnTo(query, key);
-  return (impl->any(impl->kept) || impl->any(impl->abouts)) &&
-         impl->all(impl->limits);
+  return (impl->any(impl->kept) || impl->any(impl->abouts)) && impl->all(impl->limits);
 }
 
 bool Reference::keepContains(int64_t query, int64_t key) {
