@@ -22,6 +22,5 @@ int main(int argc, char **argv) {
   falloff::registerFalloffPasses();
 #endif
   mlir::registerTransformsPasses();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "Falloff's passes on pattern files\n", registry));
+  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Falloff's passes on pattern files\n", registry));
 }

@@ -10,47 +10,39 @@ using namespace mlir;
 namespace falloff::mask {
 
 /// An integer, or else a value.
-static ParseResult parseIntegerOrValue(OpAsmParser &parser, int64_t &integer,
-                                       function_ref<Unresolved &()> addValue) {
+static ParseResult parseIntegerOrValue(OpAsmParser &parser, int64_t &integer, function_ref<Unresolved &()> addValue) {
   OptionalParseResult result = parser.parseOptionalInteger(integer);
   if (result.has_value())
     return *result;
   Unresolved value;
   result = parser.parseOptionalOperand(value);
   if (!result.has_value())
-    return parser.emitError(parser.getCurrentLocation(),
-                            "expects a whole number or a %name");
+    return parser.emitError(parser.getCurrentLocation(), "expects a whole number or a %name");
   addValue() = value;
   return *result;
 }
 
-ParseResult parseCount(OpAsmParser &parser, std::optional<Unresolved> &value,
-                       IntegerAttr &literal) {
+ParseResult parseCount(OpAsmParser &parser, std::optional<Unresolved> &value, IntegerAttr &literal) {
   int64_t integer = 0;
-  if (parseIntegerOrValue(parser, integer,
-                          [&]() -> Unresolved & { return value.emplace(); }))
+  if (parseIntegerOrValue(parser, integer, [&]() -> Unresolved & { return value.emplace(); }))
     return failure();
   if (!value)
     literal = parser.getBuilder().getI64IntegerAttr(integer);
   return success();
 }
 
-void printCount(OpAsmPrinter &printer, Operation *, Value value,
-                IntegerAttr literal) {
+void printCount(OpAsmPrinter &printer, Operation *, Value value, IntegerAttr literal) {
   if (value)
     printer << value;
   else if (literal)
     printer << literal.getInt();
 }
 
-ParseResult parseCounts(OpAsmParser &parser,
-                        SmallVectorImpl<Unresolved> &values,
-                        DenseI64ArrayAttr &literals) {
+ParseResult parseCounts(OpAsmParser &parser, SmallVectorImpl<Unresolved> &values, DenseI64ArrayAttr &literals) {
   SmallVector<int64_t> integers;
   auto entry = [&] {
-    return parseIntegerOrValue(
-        parser, integers.emplace_back(ShapedType::kDynamic),
-        [&]() -> Unresolved & { return values.emplace_back(); });
+    return parseIntegerOrValue(parser, integers.emplace_back(ShapedType::kDynamic),
+                               [&]() -> Unresolved & { return values.emplace_back(); });
   };
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, entry))
     return failure();
@@ -58,8 +50,7 @@ ParseResult parseCounts(OpAsmParser &parser,
   return success();
 }
 
-void printCounts(OpAsmPrinter &printer, Operation *, OperandRange values,
-                 DenseI64ArrayAttr literals) {
+void printCounts(OpAsmPrinter &printer, Operation *, OperandRange values, DenseI64ArrayAttr literals) {
   auto value = values.begin();
   printer << '[';
   llvm::interleaveComma(literals.asArrayRef(), printer, [&](int64_t integer) {
@@ -71,14 +62,11 @@ void printCounts(OpAsmPrinter &printer, Operation *, OperandRange values,
   printer << ']';
 }
 
-ParseResult parseOptCounts(OpAsmParser &parser,
-                           SmallVectorImpl<Unresolved> &values,
-                           DenseI64ArrayAttr &literals) {
+ParseResult parseOptCounts(OpAsmParser &parser, SmallVectorImpl<Unresolved> &values, DenseI64ArrayAttr &literals) {
   return parseCounts(parser, values, literals);
 }
 
-void printOptCounts(OpAsmPrinter &printer, Operation *op, OperandRange values,
-                    DenseI64ArrayAttr literals) {
+void printOptCounts(OpAsmPrinter &printer, Operation *op, OperandRange values, DenseI64ArrayAttr literals) {
   if (literals)
     printCounts(printer, op, values, literals);
 }
@@ -91,18 +79,14 @@ ParseResult parseWord(OpAsmParser &parser, StringAttr &word) {
   return success();
 }
 
-void printWord(OpAsmPrinter &printer, Operation *, StringAttr word) {
-  printer << word.getValue();
-}
+void printWord(OpAsmPrinter &printer, Operation *, StringAttr word) { printer << word.getValue(); }
 
-ParseResult parseCut(OpAsmParser &parser, std::optional<Unresolved> &size,
-                     IntegerAttr &literal, std::optional<Unresolved> &table,
-                     DenseI64ArrayAttr &cuts) {
+ParseResult parseCut(OpAsmParser &parser, std::optional<Unresolved> &size, IntegerAttr &literal,
+                     std::optional<Unresolved> &table, DenseI64ArrayAttr &cuts) {
   if (succeeded(parser.parseOptionalKeyword("by")))
     return parseCount(parser, size, literal);
   if (failed(parser.parseOptionalKeyword("at")))
-    return parser.emitError(parser.getCurrentLocation(),
-                            "expects 'by' a size or 'at' cuts");
+    return parser.emitError(parser.getCurrentLocation(), "expects 'by' a size or 'at' cuts");
   Unresolved value;
   OptionalParseResult result = parser.parseOptionalOperand(value);
   if (result.has_value()) {
@@ -110,16 +94,15 @@ ParseResult parseCut(OpAsmParser &parser, std::optional<Unresolved> &size,
     return *result;
   }
   SmallVector<int64_t> integers;
-  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
-        return parser.parseInteger(integers.emplace_back());
-      }))
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                     [&] { return parser.parseInteger(integers.emplace_back()); }))
     return failure();
   cuts = parser.getBuilder().getDenseI64ArrayAttr(integers);
   return success();
 }
 
-void printCut(OpAsmPrinter &printer, Operation *op, Value size,
-              IntegerAttr literal, Value table, DenseI64ArrayAttr cuts) {
+void printCut(OpAsmPrinter &printer, Operation *op, Value size, IntegerAttr literal, Value table,
+              DenseI64ArrayAttr cuts) {
   if (size || literal) {
     printer << "by ";
     printCount(printer, op, size, literal);
@@ -141,9 +124,8 @@ void printCut(OpAsmPrinter &printer, Operation *op, Value size,
 static Type typeOfValue(OpAsmParser &parser, const Unresolved &value) {
   MLIRContext *context = parser.getContext();
   Quiet quiet(context);
-  for (Type type :
-       {Type(NumberType::get(context)), Type(TableType::get(context)),
-        Type(RelationType::get(context)), Type(ChoiceType::get(context))}) {
+  for (Type type : {Type(NumberType::get(context)), Type(TableType::get(context)), Type(RelationType::get(context)),
+                    Type(ChoiceType::get(context))}) {
     SmallVector<Value> resolved;
     if (succeeded(parser.resolveOperand(value, type, resolved)))
       return type;
@@ -151,10 +133,8 @@ static Type typeOfValue(OpAsmParser &parser, const Unresolved &value) {
   return {};
 }
 
-ParseResult parseActuals(OpAsmParser &parser, ArrayAttr &names,
-                         ArrayAttr &literals,
-                         SmallVectorImpl<Unresolved> &params,
-                         SmallVectorImpl<Type> &types) {
+ParseResult parseActuals(OpAsmParser &parser, ArrayAttr &names, ArrayAttr &literals,
+                         SmallVectorImpl<Unresolved> &params, SmallVectorImpl<Type> &types) {
   Builder &builder = parser.getBuilder();
   SmallVector<Attribute> nameAttrs, literalAttrs;
   auto actual = [&]() -> ParseResult {
@@ -170,39 +150,34 @@ ParseResult parseActuals(OpAsmParser &parser, ArrayAttr &names,
       return failure();
     Type type = typeOfValue(parser, value);
     if (!type)
-      return parser.emitError(value.location,
-                              "expects a number, table, relation or word for '")
-             << name << "', but got " << value.name
-             << ", which is an axis or a set";
+      return parser.emitError(value.location, "expects a number, table, relation or word for '")
+             << name << "', but got " << value.name << ", which is an axis or a set";
     params.push_back(value);
     types.push_back(type);
     literalAttrs.push_back(builder.getUnitAttr());
     return success();
   };
-  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalParen,
-                                     actual))
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalParen, actual))
     return failure();
   names = builder.getArrayAttr(nameAttrs);
   literals = builder.getArrayAttr(literalAttrs);
   return success();
 }
 
-void printActuals(OpAsmPrinter &printer, Operation *, ArrayAttr names,
-                  ArrayAttr literals, OperandRange params, TypeRange) {
+void printActuals(OpAsmPrinter &printer, Operation *, ArrayAttr names, ArrayAttr literals, OperandRange params,
+                  TypeRange) {
   if (names.empty())
     return;
   auto param = params.begin();
   printer << '(';
-  llvm::interleaveComma(
-      llvm::zip(names.getAsValueRange<StringAttr>(), literals), printer,
-      [&](auto actual) {
-        auto [name, literal] = actual;
-        printer << name << " = ";
-        if (isa<UnitAttr>(literal))
-          printer << *param++;
-        else
-          printLiteral(printer, literal);
-      });
+  llvm::interleaveComma(llvm::zip(names.getAsValueRange<StringAttr>(), literals), printer, [&](auto actual) {
+    auto [name, literal] = actual;
+    printer << name << " = ";
+    if (isa<UnitAttr>(literal))
+      printer << *param++;
+    else
+      printLiteral(printer, literal);
+  });
   printer << ')';
 }
 

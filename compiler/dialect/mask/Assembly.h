@@ -32,8 +32,7 @@ double valueOf(mlir::Attribute number);
 
 /// `[9, 40]` or `[[1, 0], [0, 1]]`: an array of `i64`, or one of `i1`, row by
 /// row of a square matrix. `[]` is the former.
-mlir::OptionalParseResult parseOptionalBrackets(mlir::AsmParser &parser,
-                                                mlir::Attribute &literal);
+mlir::OptionalParseResult parseOptionalBrackets(mlir::AsmParser &parser, mlir::Attribute &literal);
 
 /// The literal as a relation, `[]` included; null if it is none.
 mlir::DenseBoolArrayAttr asRelation(mlir::Attribute literal);
@@ -42,81 +41,54 @@ mlir::DenseBoolArrayAttr asRelation(mlir::Attribute literal);
 size_t sizeOfRelation(size_t links);
 
 /// A literal of any parameter: a number, a table, a relation or a word.
-mlir::ParseResult parseLiteral(mlir::AsmParser &parser,
-                               mlir::Attribute &literal);
+mlir::ParseResult parseLiteral(mlir::AsmParser &parser, mlir::Attribute &literal);
 void printLiteral(mlir::AsmPrinter &printer, mlir::Attribute literal);
 
 //===----------------------------------------------------------------------===//
 // Directives
 //===----------------------------------------------------------------------===//
 
-mlir::ParseResult parseSignature(mlir::OpAsmParser &parser,
-                                 mlir::ArrayAttr &params,
-                                 mlir::ArrayAttr &domain,
-                                 mlir::DenseI64ArrayAttr &heads,
-                                 mlir::Region &body);
-void printSignature(mlir::OpAsmPrinter &printer, mlir::Operation *,
-                    mlir::ArrayAttr params, mlir::ArrayAttr domain,
+mlir::ParseResult parseSignature(mlir::OpAsmParser &parser, mlir::ArrayAttr &params, mlir::ArrayAttr &domain,
+                                 mlir::DenseI64ArrayAttr &heads, mlir::Region &body);
+void printSignature(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::ArrayAttr params, mlir::ArrayAttr domain,
                     mlir::DenseI64ArrayAttr heads, mlir::Region &body);
 
-mlir::ParseResult parseExpr(mlir::OpAsmParser &parser, ExprAttr &expr,
-                            llvm::SmallVectorImpl<Unresolved> &args,
+mlir::ParseResult parseExpr(mlir::OpAsmParser &parser, ExprAttr &expr, llvm::SmallVectorImpl<Unresolved> &args,
                             llvm::SmallVectorImpl<mlir::Type> &types);
-void printExpr(mlir::OpAsmPrinter &printer, mlir::Operation *, ExprAttr expr,
-               mlir::OperandRange args, mlir::TypeRange types);
+void printExpr(mlir::OpAsmPrinter &printer, mlir::Operation *, ExprAttr expr, mlir::OperandRange args,
+               mlir::TypeRange types);
 
-mlir::ParseResult parseCondition(mlir::OpAsmParser &parser,
-                                 ComparisonAttr &comparison, ExprAttr &left,
-                                 ExprAttr &right,
-                                 llvm::SmallVectorImpl<Unresolved> &args,
-                                 llvm::SmallVectorImpl<mlir::Type> &types);
-void printCondition(mlir::OpAsmPrinter &printer, mlir::Operation *,
-                    ComparisonAttr comparison, ExprAttr left, ExprAttr right,
-                    mlir::OperandRange args, mlir::TypeRange types);
+mlir::ParseResult parseCondition(mlir::OpAsmParser &parser, ComparisonAttr &comparison, ExprAttr &left, ExprAttr &right,
+                                 llvm::SmallVectorImpl<Unresolved> &args, llvm::SmallVectorImpl<mlir::Type> &types);
+void printCondition(mlir::OpAsmPrinter &printer, mlir::Operation *, ComparisonAttr comparison, ExprAttr left,
+                    ExprAttr right, mlir::OperandRange args, mlir::TypeRange types);
 
-mlir::ParseResult parseCount(mlir::OpAsmParser &parser,
-                             std::optional<Unresolved> &value,
-                             mlir::IntegerAttr &literal);
-void printCount(mlir::OpAsmPrinter &printer, mlir::Operation *,
-                mlir::Value value, mlir::IntegerAttr literal);
+mlir::ParseResult parseCount(mlir::OpAsmParser &parser, std::optional<Unresolved> &value, mlir::IntegerAttr &literal);
+void printCount(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::Value value, mlir::IntegerAttr literal);
 
-mlir::ParseResult parseCounts(mlir::OpAsmParser &parser,
-                              llvm::SmallVectorImpl<Unresolved> &values,
+mlir::ParseResult parseCounts(mlir::OpAsmParser &parser, llvm::SmallVectorImpl<Unresolved> &values,
                               mlir::DenseI64ArrayAttr &literals);
-void printCounts(mlir::OpAsmPrinter &printer, mlir::Operation *,
-                 mlir::OperandRange values, mlir::DenseI64ArrayAttr literals);
-mlir::ParseResult parseOptCounts(mlir::OpAsmParser &parser,
-                                 llvm::SmallVectorImpl<Unresolved> &values,
+void printCounts(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::OperandRange values,
+                 mlir::DenseI64ArrayAttr literals);
+mlir::ParseResult parseOptCounts(mlir::OpAsmParser &parser, llvm::SmallVectorImpl<Unresolved> &values,
                                  mlir::DenseI64ArrayAttr &literals);
-void printOptCounts(mlir::OpAsmPrinter &printer, mlir::Operation *,
-                    mlir::OperandRange values,
+void printOptCounts(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::OperandRange values,
                     mlir::DenseI64ArrayAttr literals);
 
 mlir::ParseResult parseWord(mlir::OpAsmParser &parser, mlir::StringAttr &word);
-void printWord(mlir::OpAsmPrinter &printer, mlir::Operation *,
-               mlir::StringAttr word);
+void printWord(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::StringAttr word);
 
-mlir::ParseResult parseCut(mlir::OpAsmParser &parser,
-                           std::optional<Unresolved> &size,
-                           mlir::IntegerAttr &literal,
-                           std::optional<Unresolved> &table,
-                           mlir::DenseI64ArrayAttr &cuts);
-void printCut(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::Value size,
-              mlir::IntegerAttr literal, mlir::Value table,
-              mlir::DenseI64ArrayAttr cuts);
+mlir::ParseResult parseCut(mlir::OpAsmParser &parser, std::optional<Unresolved> &size, mlir::IntegerAttr &literal,
+                           std::optional<Unresolved> &table, mlir::DenseI64ArrayAttr &cuts);
+void printCut(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::Value size, mlir::IntegerAttr literal,
+              mlir::Value table, mlir::DenseI64ArrayAttr cuts);
 
-mlir::ParseResult parseMatrix(mlir::OpAsmParser &parser,
-                              mlir::DenseBoolArrayAttr &links);
-void printMatrix(mlir::OpAsmPrinter &printer, mlir::Operation *,
-                 mlir::DenseBoolArrayAttr links);
+mlir::ParseResult parseMatrix(mlir::OpAsmParser &parser, mlir::DenseBoolArrayAttr &links);
+void printMatrix(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::DenseBoolArrayAttr links);
 
-mlir::ParseResult parseActuals(mlir::OpAsmParser &parser,
-                               mlir::ArrayAttr &names,
-                               mlir::ArrayAttr &literals,
-                               llvm::SmallVectorImpl<Unresolved> &params,
-                               llvm::SmallVectorImpl<mlir::Type> &types);
-void printActuals(mlir::OpAsmPrinter &printer, mlir::Operation *,
-                  mlir::ArrayAttr names, mlir::ArrayAttr literals,
+mlir::ParseResult parseActuals(mlir::OpAsmParser &parser, mlir::ArrayAttr &names, mlir::ArrayAttr &literals,
+                               llvm::SmallVectorImpl<Unresolved> &params, llvm::SmallVectorImpl<mlir::Type> &types);
+void printActuals(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::ArrayAttr names, mlir::ArrayAttr literals,
                   mlir::OperandRange params, mlir::TypeRange types);
 
 /// Suggests the op's mnemonic as name of its results.

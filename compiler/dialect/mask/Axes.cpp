@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where an axis comes from: through splits to the pattern's signature.
+// Where values come from: axes through splits, numbers through lets.
 #include "compiler/dialect/mask/Mask.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -13,9 +14,7 @@ BlockArgument baseAxis(Value axis) {
   return cast<BlockArgument>(axis);
 }
 
-PatternOp patternOf(Value value) {
-  return cast<PatternOp>(value.getParentRegion()->getParentOp());
-}
+PatternOp patternOf(Value value) { return cast<PatternOp>(value.getParentRegion()->getParentOp()); }
 
 unsigned segmentOf(Value axis) {
   BlockArgument base = baseAxis(axis);
@@ -33,6 +32,27 @@ StringRef nameOf(Value value) {
     return param.getName().getValue();
   auto [segment, axis] = pattern.getPlaceOf(argument);
   return pattern.getSegment(segment).getAxisName(axis);
+}
+
+SmallVector<Value> distancesOf(Value number) {
+  llvm::SetVector<Value> axes;
+  llvm::SetVector<Value> numbers;
+  numbers.insert(number);
+  for (size_t next = 0; next < numbers.size(); ++next) {
+    auto let = numbers[next].getDefiningOp<LetOp>();
+    if (!let)
+      continue;
+    let.getExpr().walk([&](ExprAttr node) {
+      if (node.isNumber() || !node.getChildren().empty() || node.getIndex() >= let.getArgs().size())
+        return;
+      Value arg = let.getArgs()[node.getIndex()];
+      if (node.getKind() == ExprKind::Operand)
+        numbers.insert(arg);
+      else if (node.getKind() == ExprKind::Distance)
+        axes.insert(arg);
+    });
+  }
+  return axes.takeVector();
 }
 
 } // namespace falloff::mask

@@ -25,10 +25,8 @@ struct Nested {
 /// each name once.
 class ExprParser {
 public:
-  ExprParser(OpAsmParser &parser, SmallVectorImpl<Unresolved> &args,
-             SmallVectorImpl<Type> &types)
-      : parser(parser), args(args), types(types), context(parser.getContext()) {
-  }
+  ExprParser(OpAsmParser &parser, SmallVectorImpl<Unresolved> &args, SmallVectorImpl<Type> &types)
+      : parser(parser), args(args), types(types), context(parser.getContext()) {}
 
   ParseResult parse(ExprAttr &expr) {
     FailureOr<Nested> nested = parseSum();
@@ -60,8 +58,7 @@ private:
 /// equal ops.
 unsigned ExprParser::addOperand(const Unresolved &value, Type type) {
   for (unsigned i = 0; i < args.size(); ++i)
-    if (args[i].name == value.name && args[i].number == value.number &&
-        types[i] == type)
+    if (args[i].name == value.name && args[i].number == value.number && types[i] == type)
       return i;
   args.push_back(value);
   types.push_back(type);
@@ -76,20 +73,16 @@ FailureOr<Nested> ExprParser::join(ExprKind kind, ArrayRef<Nested> children) {
     joined.depth = std::max(joined.depth, child.depth + 1);
   }
   if (joined.depth > ExprAttr::maxDepth)
-    return parser.emitError(parser.getCurrentLocation(),
-                            "expects an expression of at most ")
-           << ExprAttr::maxDepth
-           << " levels, but got more; name a part of it with 'let'";
+    return parser.emitError(parser.getCurrentLocation(), "expects an expression of at most ")
+           << ExprAttr::maxDepth << " levels, but got more; name a part of it with 'let'";
   joined.expr = ExprAttr::get(context, kind, exprs);
   return joined;
 }
 
 FailureOr<Nested> ExprParser::parseSum() {
   if (++level > ExprAttr::maxDepth)
-    return parser.emitError(parser.getCurrentLocation(),
-                            "expects an expression of at most ")
-           << ExprAttr::maxDepth
-           << " levels, but got more; name a part of it with 'let'";
+    return parser.emitError(parser.getCurrentLocation(), "expects an expression of at most ")
+           << ExprAttr::maxDepth << " levels, but got more; name a part of it with 'let'";
   FailureOr<Nested> left = parseProduct();
   while (succeeded(left)) {
     ExprKind kind;
@@ -134,8 +127,7 @@ FailureOr<Nested> ExprParser::parsePrimary() {
   if (operand.has_value()) {
     if (failed(*operand))
       return failure();
-    return Nested{ExprAttr::get(context, ExprKind::Operand,
-                                addOperand(value, NumberType::get(context)))};
+    return Nested{ExprAttr::get(context, ExprKind::Operand, addOperand(value, NumberType::get(context)))};
   }
   if (succeeded(parser.parseOptionalLParen())) {
     FailureOr<Nested> inner = parseSum();
@@ -161,8 +153,7 @@ FailureOr<Nested> ExprParser::parseAxis(ExprKind kind) {
   Unresolved axis;
   if (parser.parseLParen() || parser.parseOperand(axis) || parser.parseRParen())
     return failure();
-  return Nested{
-      ExprAttr::get(context, kind, addOperand(axis, AxisType::get(context)))};
+  return Nested{ExprAttr::get(context, kind, addOperand(axis, AxisType::get(context)))};
 }
 
 FailureOr<Nested> ExprParser::parseCall(SMLoc loc, StringRef word) {
@@ -199,16 +190,14 @@ FailureOr<Nested> ExprParser::parseCall(SMLoc loc, StringRef word) {
   if (parser.parseCommaSeparatedList(child))
     return failure();
   if (children.size() != arityOf(*kind))
-    return parser.emitError(loc, "expects ")
-           << arityOf(*kind) << " argument" << (arityOf(*kind) == 1 ? "" : "s")
-           << " of '" << word << "', but got " << children.size();
+    return parser.emitError(loc, "expects ") << arityOf(*kind) << " argument" << (arityOf(*kind) == 1 ? "" : "s")
+                                             << " of '" << word << "', but got " << children.size();
   if (parser.parseRParen())
     return failure();
   return join(*kind, children);
 }
 
-ParseResult parseExpr(OpAsmParser &parser, ExprAttr &expr,
-                      SmallVectorImpl<Unresolved> &args,
+ParseResult parseExpr(OpAsmParser &parser, ExprAttr &expr, SmallVectorImpl<Unresolved> &args,
                       SmallVectorImpl<Type> &types) {
   return ExprParser(parser, args, types).parse(expr);
 }
@@ -216,21 +205,16 @@ ParseResult parseExpr(OpAsmParser &parser, ExprAttr &expr,
 static FailureOr<Comparison> parseComparison(OpAsmParser &parser) {
   SMLoc loc = parser.getCurrentLocation();
   if (succeeded(parser.parseOptionalLess()))
-    return succeeded(parser.parseOptionalEqual()) ? Comparison::LessEqual
-                                                  : Comparison::Less;
+    return succeeded(parser.parseOptionalEqual()) ? Comparison::LessEqual : Comparison::Less;
   if (succeeded(parser.parseOptionalGreater()))
-    return succeeded(parser.parseOptionalEqual()) ? Comparison::GreaterEqual
-                                                  : Comparison::Greater;
-  if (succeeded(parser.parseOptionalEqual()) &&
-      succeeded(parser.parseOptionalEqual()))
+    return succeeded(parser.parseOptionalEqual()) ? Comparison::GreaterEqual : Comparison::Greater;
+  if (succeeded(parser.parseOptionalEqual()) && succeeded(parser.parseOptionalEqual()))
     return Comparison::Equal;
   return parser.emitError(loc, "expects a comparison, one of < <= > >= ==");
 }
 
-ParseResult parseCondition(OpAsmParser &parser, ComparisonAttr &comparison,
-                           ExprAttr &left, ExprAttr &right,
-                           SmallVectorImpl<Unresolved> &args,
-                           SmallVectorImpl<Type> &types) {
+ParseResult parseCondition(OpAsmParser &parser, ComparisonAttr &comparison, ExprAttr &left, ExprAttr &right,
+                           SmallVectorImpl<Unresolved> &args, SmallVectorImpl<Type> &types) {
   ExprParser exprs(parser, args, types);
   if (exprs.parse(left))
     return failure();
@@ -275,8 +259,7 @@ static StringRef operatorOf(ExprKind kind) {
   }
 }
 
-static void printNested(llvm::raw_ostream &os, ExprAttr expr,
-                        ArrayRef<std::string> names, unsigned least) {
+static void printNested(llvm::raw_ostream &os, ExprAttr expr, ArrayRef<std::string> names, unsigned least) {
   ExprKind kind = expr.getKind();
   ArrayRef<ExprAttr> children = expr.getChildren();
   if (kind == ExprKind::Number) {
@@ -287,9 +270,7 @@ static void printNested(llvm::raw_ostream &os, ExprAttr expr,
     os << stringifyExprKind(kind) << '(' << names[expr.getIndex()] << ')';
   } else if (strengthOf(kind) == 3) {
     os << stringifyExprKind(kind) << '(';
-    llvm::interleaveComma(children, os, [&](ExprAttr child) {
-      printNested(os, child, names, 0);
-    });
+    llvm::interleaveComma(children, os, [&](ExprAttr child) { printNested(os, child, names, 0); });
     os << ')';
   } else {
     // Operators of one strength group to the left, so only the right side needs
@@ -303,13 +284,9 @@ static void printNested(llvm::raw_ostream &os, ExprAttr expr,
   }
 }
 
-void printExpr(llvm::raw_ostream &os, ExprAttr expr,
-               ArrayRef<std::string> names) {
-  printNested(os, expr, names, 0);
-}
+void printExpr(llvm::raw_ostream &os, ExprAttr expr, ArrayRef<std::string> names) { printNested(os, expr, names, 0); }
 
-static SmallVector<std::string> namesOf(OpAsmPrinter &printer,
-                                        OperandRange args) {
+static SmallVector<std::string> namesOf(OpAsmPrinter &printer, OperandRange args) {
   SmallVector<std::string> names;
   for (Value value : args) {
     llvm::raw_string_ostream os(names.emplace_back());
@@ -318,13 +295,11 @@ static SmallVector<std::string> namesOf(OpAsmPrinter &printer,
   return names;
 }
 
-void printExpr(OpAsmPrinter &printer, Operation *, ExprAttr expr,
-               OperandRange args, TypeRange) {
+void printExpr(OpAsmPrinter &printer, Operation *, ExprAttr expr, OperandRange args, TypeRange) {
   printExpr(printer.getStream(), expr, namesOf(printer, args));
 }
 
-void printCondition(OpAsmPrinter &printer, Operation *,
-                    ComparisonAttr comparison, ExprAttr left, ExprAttr right,
+void printCondition(OpAsmPrinter &printer, Operation *, ComparisonAttr comparison, ExprAttr left, ExprAttr right,
                     OperandRange args, TypeRange) {
   SmallVector<std::string> names = namesOf(printer, args);
   printExpr(printer.getStream(), left, names);

@@ -14,9 +14,8 @@ namespace falloff::mask {
 static constexpr int64_t largestWhole = int64_t(1) << 53;
 
 Quiet::Quiet(MLIRContext *context)
-    : handler(context, [thread = llvm::get_threadid()](Diagnostic &) {
-        return success(llvm::get_threadid() == thread);
-      }) {}
+    : handler(context,
+              [thread = llvm::get_threadid()](Diagnostic &) { return success(llvm::get_threadid() == thread); }) {}
 
 ParseResult parseNumber(AsmParser &parser, TypedAttr &number) {
   Builder &builder = parser.getBuilder();
@@ -30,9 +29,7 @@ ParseResult parseNumber(AsmParser &parser, TypedAttr &number) {
     if (failed(*result))
       return failure();
     if (whole > largestWhole)
-      return parser.emitError(
-                 loc, "expects a whole number of at most 2^53, but got ")
-             << whole;
+      return parser.emitError(loc, "expects a whole number of at most 2^53, but got ") << whole;
     number = builder.getI64IntegerAttr(negative ? -whole : whole);
     return success();
   }
@@ -54,8 +51,7 @@ double valueOf(Attribute number) {
 }
 
 void printNumber(llvm::raw_ostream &os, double value) {
-  if (value == std::trunc(value) &&
-      std::abs(value) <= static_cast<double>(largestWhole) &&
+  if (value == std::trunc(value) && std::abs(value) <= static_cast<double>(largestWhole) &&
       !(value == 0 && std::signbit(value))) {
     os << static_cast<int64_t>(value);
     return;
@@ -83,8 +79,7 @@ public:
   ParseResult parse(Attribute &literal) {
     SMLoc loc = parser.getCurrentLocation();
     if (failed(parser.parseOptionalRSquare()))
-      if (parser.parseCommaSeparatedList([&] { return parseEntry(); }) ||
-          parser.parseRSquare())
+      if (parser.parseCommaSeparatedList([&] { return parseEntry(); }) || parser.parseRSquare())
         return failure();
     for (auto [row, width] : llvm::enumerate(widths))
       if (width != widths.size())
@@ -102,19 +97,15 @@ private:
     SMLoc loc = parser.getCurrentLocation();
     if (failed(parser.parseOptionalLSquare())) {
       if (!widths.empty())
-        return parser.emitError(
-            loc, "expects a row in brackets, as before it in this relation");
+        return parser.emitError(loc, "expects a row in brackets, as before it in this relation");
       return parser.parseInteger(values.emplace_back());
     }
     if (!values.empty())
-      return parser.emitError(
-          loc, "expects a number, as before it in this table, but got a row");
+      return parser.emitError(loc, "expects a number, as before it in this table, but got a row");
     widths.push_back(0);
     if (succeeded(parser.parseOptionalRSquare()))
       return success();
-    return failure(parser.parseCommaSeparatedList([&] {
-      return parseCell();
-    }) || parser.parseRSquare());
+    return failure(parser.parseCommaSeparatedList([&] { return parseCell(); }) || parser.parseRSquare());
   }
 
   ParseResult parseCell() {
@@ -123,8 +114,7 @@ private:
     if (parser.parseInteger(bit))
       return failure();
     if (bit != 0 && bit != 1)
-      return parser.emitError(loc, "expects 0 or 1 in a relation, but got ")
-             << bit;
+      return parser.emitError(loc, "expects 0 or 1 in a relation, but got ") << bit;
     links.push_back(bit == 1);
     ++widths.back();
     return success();
@@ -137,8 +127,7 @@ private:
 };
 } // namespace
 
-OptionalParseResult parseOptionalBrackets(AsmParser &parser,
-                                          Attribute &literal) {
+OptionalParseResult parseOptionalBrackets(AsmParser &parser, Attribute &literal) {
   if (failed(parser.parseOptionalLSquare()))
     return std::nullopt;
   return Brackets(parser).parse(literal);
@@ -165,8 +154,7 @@ static void printRelation(llvm::raw_ostream &os, ArrayRef<bool> links) {
   os << '[';
   for (size_t row = 0; row < size; ++row) {
     os << (row ? ", [" : "[");
-    llvm::interleaveComma(links.slice(row * size, size), os,
-                          [&](bool bit) { os << (bit ? 1 : 0); });
+    llvm::interleaveComma(links.slice(row * size, size), os, [&](bool bit) { os << (bit ? 1 : 0); });
     os << ']';
   }
   os << ']';
@@ -195,8 +183,7 @@ void printLiteral(AsmPrinter &printer, Attribute literal) {
 }
 
 size_t sizeOfRelation(size_t links) {
-  auto size =
-      static_cast<size_t>(std::llround(std::sqrt(static_cast<double>(links))));
+  auto size = static_cast<size_t>(std::llround(std::sqrt(static_cast<double>(links))));
   return size * size == links ? size : 0;
 }
 
@@ -206,9 +193,7 @@ ParseResult parseMatrix(OpAsmParser &parser, DenseBoolArrayAttr &links) {
   if (parser.parseLSquare() || Brackets(parser).parse(literal))
     return failure();
   links = asRelation(literal);
-  return links ? success()
-               : parser.emitError(loc,
-                                  "expects rows in brackets, but got a table");
+  return links ? success() : parser.emitError(loc, "expects rows in brackets, but got a table");
 }
 
 void printMatrix(OpAsmPrinter &printer, Operation *, DenseBoolArrayAttr links) {

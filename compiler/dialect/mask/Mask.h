@@ -52,10 +52,12 @@ unsigned segmentOf(mlir::Value axis);
 /// split one comes from.
 llvm::StringRef nameOf(mlir::Value value);
 
+/// Axes whose distance a number depends on, also through lets, each once.
+llvm::SmallVector<mlir::Value> distancesOf(mlir::Value number);
+
 /// An expression as a pattern writes it: operand i is `names[i]`. `parent` 0
 /// writes no outer parentheses.
-void printExpr(llvm::raw_ostream &os, ExprAttr expr,
-               llvm::ArrayRef<std::string> names);
+void printExpr(llvm::raw_ostream &os, ExprAttr expr, llvm::ArrayRef<std::string> names);
 
 /// A number as a pattern writes it: whole ones without a point, others so that
 /// they read back to the same bits.

@@ -3,6 +3,7 @@
 // Attributes of the mask dialect: what each may hold, and the text of
 // #mask.expr on its own.
 #include "compiler/dialect/mask/Assembly.h"
+#include "compiler/dialect/mask/Verify.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/StringSet.h"
@@ -44,44 +45,25 @@ Type ParamAttr::getArgumentType() const {
   llvm_unreachable("expects a known kind of parameter");
 }
 
-static LogicalResult verifyWords(EmitError emitError, StringAttr name,
-                                 ParamKind kind, ArrayAttr words) {
+static LogicalResult verifyWords(EmitError emitError, StringAttr name, ParamKind kind, ArrayAttr words) {
   if (kind != ParamKind::Choice)
-    return words ? emitError() << "expects words of parameter '"
-                               << name.getValue() << "' only if it is a choice"
+    return words ? emitError() << "expects words of parameter '" << name.getValue() << "' only if it is a choice"
                  : success();
   if (!words || words.size() < 2)
-    return emitError() << "expects at least two words of parameter '"
-                       << name.getValue() << "'";
+    return emitError() << "expects at least two words of parameter '" << name.getValue() << "'";
   llvm::StringSet<> seen;
   for (Attribute word : words) {
     auto text = dyn_cast<StringAttr>(word);
     if (!text)
-      return emitError() << "expects words of parameter '" << name.getValue()
-                         << "', but got " << word;
+      return emitError() << "expects words of parameter '" << name.getValue() << "', but got " << word;
     if (!seen.insert(text.getValue()).second)
-      return emitError() << "expects different words of parameter '"
-                         << name.getValue() << "', but got '" << text.getValue()
-                         << "' twice";
+      return emitError() << "expects different words of parameter '" << name.getValue() << "', but got '"
+                         << text.getValue() << "' twice";
   }
   return success();
 }
 
-LogicalResult verifyTable(EmitError emitError, ArrayRef<int64_t> values,
-                          const Twine &what) {
-  for (auto [index, value] : llvm::enumerate(values)) {
-    if (value < 0)
-      return emitError() << "expects whole numbers of at least 0 in " << what
-                         << ", but got " << value;
-    if (index > 0 && value < values[index - 1])
-      return emitError() << "expects sorted numbers in " << what << ", but got "
-                         << value << " after " << values[index - 1];
-  }
-  return success();
-}
-
-static LogicalResult verifyDefault(EmitError emitError, StringAttr name,
-                                   ParamKind kind, ArrayAttr words,
+static LogicalResult verifyDefault(EmitError emitError, StringAttr name, ParamKind kind, ArrayAttr words,
                                    Attribute value) {
   auto wrong = [&](StringRef wanted) {
     std::string text;
@@ -90,44 +72,35 @@ static LogicalResult verifyDefault(EmitError emitError, StringAttr name,
       os << '\'' << word.getValue() << '\'';
     else
       value.print(os, /*elideType=*/true);
-    return emitError() << "expects " << wanted << " as default of "
-                       << stringifyParamKind(kind) << " '" << name.getValue()
-                       << "', but got " << text;
+    return emitError() << "expects " << wanted << " as default of " << stringifyParamKind(kind) << " '"
+                       << name.getValue() << "', but got " << text;
   };
   switch (kind) {
   case ParamKind::Real: {
     auto real = dyn_cast<FloatAttr>(value);
-    return real && real.getType().isF64() && real.getValue().isFinite()
-               ? success()
-               : wrong("a finite number");
+    return real && real.getType().isF64() && real.getValue().isFinite() ? success() : wrong("a finite number");
   }
   case ParamKind::Count: {
     auto count = dyn_cast<IntegerAttr>(value);
-    return count && count.getType().isInteger(64) && count.getInt() >= 0
-               ? success()
-               : wrong("a whole number of at least 0");
+    return count && count.getType().isInteger(64) && count.getInt() >= 0 ? success()
+                                                                         : wrong("a whole number of at least 0");
   }
   case ParamKind::Table: {
     auto table = dyn_cast<DenseI64ArrayAttr>(value);
-    return table ? verifyTable(emitError, table,
-                               "table '" + name.getValue() + "'")
-                 : wrong("numbers in brackets");
+    return table ? verifyTable(emitError, table, "table '" + name.getValue() + "'") : wrong("numbers in brackets");
   }
   case ParamKind::Relation: {
     auto relation = dyn_cast<DenseBoolArrayAttr>(value);
-    return relation && (relation.empty() || sizeOfRelation(relation.size()))
-               ? success()
-               : wrong("a square matrix of 0 and 1");
+    return relation && (relation.empty() || sizeOfRelation(relation.size())) ? success()
+                                                                             : wrong("a square matrix of 0 and 1");
   }
   case ParamKind::Choice:
-    return llvm::is_contained(words, value) ? success()
-                                            : wrong("one of its words");
+    return llvm::is_contained(words, value) ? success() : wrong("one of its words");
   }
   llvm_unreachable("expects a known kind of parameter");
 }
 
-LogicalResult ParamAttr::verify(EmitError emitError, StringAttr name,
-                                ParamKind kind, ArrayAttr words, bool perHead,
+LogicalResult ParamAttr::verify(EmitError emitError, StringAttr name, ParamKind kind, ArrayAttr words, bool perHead,
                                 Attribute value) {
   if (name.getValue().empty())
     return emitError() << "expects a name of the parameter";
@@ -140,39 +113,30 @@ LogicalResult ParamAttr::verify(EmitError emitError, StringAttr name,
 // Segments
 //===----------------------------------------------------------------------===//
 
-StringRef SegmentAttr::getLabel() const {
-  return getName().empty() ? StringRef("tokens") : getName().getValue();
-}
+StringRef SegmentAttr::getLabel() const { return getName().empty() ? StringRef("tokens") : getName().getValue(); }
 
-StringRef SegmentAttr::getAxisName(unsigned index) const {
-  return cast<StringAttr>(getAxes()[index]).getValue();
-}
+StringRef SegmentAttr::getAxisName(unsigned index) const { return cast<StringAttr>(getAxes()[index]).getValue(); }
 
 /// Names of axes that always have a place: a video without frames is no video.
 static bool needsPlace(StringRef axis) {
-  return axis == "frame" || axis == "row" || axis == "column" ||
-         axis == "patch";
+  return axis == "frame" || axis == "row" || axis == "column" || axis == "patch";
 }
 
-LogicalResult SegmentAttr::verify(EmitError emitError, StringAttr name,
-                                  ArrayAttr axes, DenseI64ArrayAttr extents) {
+LogicalResult SegmentAttr::verify(EmitError emitError, StringAttr name, ArrayAttr axes, DenseI64ArrayAttr extents) {
   StringRef label = name.empty() ? StringRef("tokens") : name.getValue();
   if (axes.empty())
-    return emitError() << "expects at least one axis of segment '" << label
-                       << "'";
+    return emitError() << "expects at least one axis of segment '" << label << "'";
   if (static_cast<size_t>(extents.size()) != axes.size())
-    return emitError() << "expects " << axes.size() << " extents of segment '"
-                       << label << "', but got " << extents.size();
+    return emitError() << "expects " << axes.size() << " extents of segment '" << label << "', but got "
+                       << extents.size();
   for (auto [axis, extent] : llvm::zip(axes, extents.asArrayRef())) {
     auto axisName = dyn_cast<StringAttr>(axis);
     if (!axisName || axisName.getValue().empty())
-      return emitError() << "expects names of the axes of segment '" << label
-                         << "', but got " << axis;
+      return emitError() << "expects names of the axes of segment '" << label << "', but got " << axis;
     int64_t least = needsPlace(axisName.getValue()) ? 1 : 0;
     if (!ShapedType::isDynamic(extent) && extent < least)
-      return emitError() << "expects an extent of at least " << least
-                         << " of axis '" << axisName.getValue() << "', but got "
-                         << extent;
+      return emitError() << "expects an extent of at least " << least << " of axis '" << axisName.getValue()
+                         << "', but got " << extent;
   }
   return success();
 }
@@ -203,16 +167,13 @@ unsigned arityOf(ExprKind kind) {
 
 bool ExprAttr::isOfAxis() const {
   ExprKind kind = getKind();
-  return kind == ExprKind::Distance || kind == ExprKind::Extent ||
-         kind == ExprKind::Query || kind == ExprKind::Key;
+  return kind == ExprKind::Distance || kind == ExprKind::Extent || kind == ExprKind::Query || kind == ExprKind::Key;
 }
 
-LogicalResult ExprAttr::verify(EmitError emitError, ExprKind kind,
-                               llvm::APFloat number, unsigned index,
+LogicalResult ExprAttr::verify(EmitError emitError, ExprKind kind, llvm::APFloat number, unsigned index,
                                ArrayRef<ExprAttr> children) {
   if (children.size() != arityOf(kind))
-    return emitError() << "expects " << arityOf(kind) << " children of '"
-                       << stringifyExprKind(kind) << "', but got "
+    return emitError() << "expects " << arityOf(kind) << " children of '" << stringifyExprKind(kind) << "', but got "
                        << children.size();
   if (!number.isFinite())
     return emitError() << "expects a finite number in an expression";
@@ -252,13 +213,11 @@ void ExprAttr::print(AsmPrinter &printer) const {
   os << '>';
 }
 
-static ParseResult parseNode(AsmParser &parser, ExprAttr &expr,
-                             unsigned depth) {
+static ParseResult parseNode(AsmParser &parser, ExprAttr &expr, unsigned depth) {
   MLIRContext *context = parser.getContext();
   SMLoc loc = parser.getCurrentLocation();
   if (depth > ExprAttr::maxDepth)
-    return parser.emitError(loc, "expects an expression of at most ")
-           << ExprAttr::maxDepth << " levels, but got more";
+    return parser.emitError(loc, "expects an expression of at most ") << ExprAttr::maxDepth << " levels, but got more";
   StringRef word;
   if (failed(parser.parseOptionalKeyword(&word))) {
     TypedAttr number;
@@ -269,20 +228,15 @@ static ParseResult parseNode(AsmParser &parser, ExprAttr &expr,
   }
   std::optional<ExprKind> kind = symbolizeExprKind(word);
   if (!kind || *kind == ExprKind::Number)
-    return parser.emitError(loc, "expects a node of an expression, but got '")
-           << word << "'";
+    return parser.emitError(loc, "expects a node of an expression, but got '") << word << "'";
   if (parser.parseLParen())
     return failure();
   unsigned index = 0;
   SmallVector<ExprAttr, 2> children;
-  auto child = [&] {
-    return parseNode(parser, children.emplace_back(), depth + 1);
-  };
-  if (arityOf(*kind) == 0 ? parser.parseInteger(index)
-                          : parser.parseCommaSeparatedList(child))
+  auto child = [&] { return parseNode(parser, children.emplace_back(), depth + 1); };
+  if (arityOf(*kind) == 0 ? parser.parseInteger(index) : parser.parseCommaSeparatedList(child))
     return failure();
-  expr = ExprAttr::getChecked([&] { return parser.emitError(loc); }, context,
-                              *kind, llvm::APFloat(0.0), index,
+  expr = ExprAttr::getChecked([&] { return parser.emitError(loc); }, context, *kind, llvm::APFloat(0.0), index,
                               ArrayRef<ExprAttr>(children));
   return failure(!expr || parser.parseRParen());
 }

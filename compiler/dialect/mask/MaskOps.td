@@ -43,7 +43,7 @@ def PatternOp : Op<Mask_Dialect, "pattern", [IsolatedFromAbove, Symbol, SingleBl
   let arguments = (ins SymbolNameAttr:$sym_name, Mask_ParamArrayAttr:$params, Mask_SegmentArrayAttr:$domain,
       OptionalAttr<DenseI64ArrayAttr>:$heads);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$sym_name custom<Signature>($params, $domain, $heads, $body) attr-dict";
+  let assemblyFormat = "$sym_name `` custom<Signature>($params, $domain, $heads, $body) attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     static ::llvm::StringRef getDefaultDialect() { return "mask"; }

@@ -262,7 +262,7 @@ def IncludeOp : Mask_SetOp<"include", [AttrSizedOperandSegments]> {
   }];
   let arguments = (ins FlatSymbolRefAttr:$pattern, StrArrayAttr:$names, ArrayAttr:$literals,
       Variadic<Mask_Param>:$params, Variadic<Mask_Axis>:$axes);
-  let assemblyFormat = "$pattern custom<Actuals>($names, $literals, $params, type($params)) `over` $axes attr-dict";
+  let assemblyFormat = "$pattern `` custom<Actuals>($names, $literals, $params, type($params)) `over` $axes attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// An actual: a value, or a literal where there is none, of the types that ParamAttr's default has; a literal

@@ -16,13 +16,9 @@ MutableArrayRef<BlockArgument> PatternOp::getAxisArguments() {
   return getBody().getArguments().drop_front(getParams().size());
 }
 
-ParamAttr PatternOp::getParam(unsigned index) {
-  return cast<ParamAttr>(getParams()[index]);
-}
+ParamAttr PatternOp::getParam(unsigned index) { return cast<ParamAttr>(getParams()[index]); }
 
-SegmentAttr PatternOp::getSegment(unsigned index) {
-  return cast<SegmentAttr>(getDomain()[index]);
-}
+SegmentAttr PatternOp::getSegment(unsigned index) { return cast<SegmentAttr>(getDomain()[index]); }
 
 std::optional<unsigned> PatternOp::lookupParam(StringRef name) {
   for (unsigned i = 0; i < getParams().size(); ++i)
@@ -42,8 +38,7 @@ Value PatternOp::lookupAxis(StringRef name) {
 
 ParamAttr PatternOp::getParamOf(Value value) {
   auto argument = dyn_cast<BlockArgument>(value);
-  if (!argument || argument.getOwner() != &getBody().front() ||
-      argument.getArgNumber() >= getParams().size())
+  if (!argument || argument.getOwner() != &getBody().front() || argument.getArgNumber() >= getParams().size())
     return {};
   return getParam(argument.getArgNumber());
 }
@@ -58,12 +53,9 @@ std::pair<unsigned, unsigned> PatternOp::getPlaceOf(BlockArgument axis) {
   }
 }
 
-KeepOp PatternOp::getKeep() {
-  return cast<KeepOp>(getBody().front().getTerminator());
-}
+KeepOp PatternOp::getKeep() { return cast<KeepOp>(getBody().front().getTerminator()); }
 
-void PatternOp::getAsmBlockArgumentNames(Region &region,
-                                         OpAsmSetValueNameFn setName) {
+void PatternOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
   auto argument = region.args_begin(), end = region.args_end();
   for (auto param : getParams().getAsRange<ParamAttr>())
     if (argument != end)
@@ -73,6 +65,63 @@ void PatternOp::getAsmBlockArgumentNames(Region &region,
       setName(*argument++, segment.getAxisName(i));
 }
 
-LogicalResult PatternOp::verify() { return success(); }
+/// Names are the handles of binding, so none may stand for two things.
+static LogicalResult verifyNames(PatternOp pattern) {
+  llvm::StringSet<> names, labels;
+  auto add = [&](StringRef name) -> LogicalResult {
+    if (names.insert(name).second)
+      return success();
+    return pattern.emitOpError("expects different names of parameters and axes, but got '") << name << "' twice";
+  };
+  for (auto param : pattern.getParams().getAsRange<ParamAttr>())
+    if (failed(add(param.getName().getValue())))
+      return failure();
+  for (auto segment : pattern.getDomain().getAsRange<SegmentAttr>()) {
+    if (!labels.insert(segment.getLabel()).second)
+      return pattern.emitOpError("expects different names of segments, but got '") << segment.getLabel() << "' twice";
+    for (unsigned i = 0; i < segment.getNumAxes(); ++i)
+      if (failed(add(segment.getAxisName(i))))
+        return failure();
+  }
+  return success();
+}
+
+/// The block has an argument of the right type for each parameter and each axis, in order.
+static LogicalResult verifyArguments(PatternOp pattern) {
+  SmallVector<Type> types;
+  for (auto param : pattern.getParams().getAsRange<ParamAttr>())
+    types.push_back(param.getArgumentType());
+  for (auto segment : pattern.getDomain().getAsRange<SegmentAttr>())
+    types.append(segment.getNumAxes(), AxisType::get(pattern.getContext()));
+  if (pattern.getBody().getArgumentTypes() == TypeRange(types))
+    return success();
+  return pattern.emitOpError("expects ") << types.size() << " block arguments, parameters and then axes, but got "
+                                         << pattern.getBody().getArgumentTypes();
+}
+
+static LogicalResult verifyHeads(PatternOp pattern) {
+  std::optional<ArrayRef<int64_t>> heads = pattern.getHeads();
+  if (!heads)
+    return success();
+  if (heads->empty())
+    return pattern.emitOpError("expects at least one head, but got none");
+  for (auto [index, head] : llvm::enumerate(*heads))
+    if (head < 0 || (index > 0 && head <= (*heads)[index - 1]))
+      return pattern.emitOpError("expects heads of at least 0 in ascending order, but got ")
+             << head << " as number " << index + 1;
+  return success();
+}
+
+LogicalResult PatternOp::verify() {
+  if (getDomain().empty())
+    return emitOpError("expects at least one segment, but got none");
+  if (failed(verifyNames(*this)) || failed(verifyArguments(*this)) || failed(verifyHeads(*this)))
+    return failure();
+  Block &body = getBody().front();
+  if (body.empty() || !isa<KeepOp>(body.back()))
+    return emitOpError("expects 'keep' at the end of the pattern, but got ")
+           << (body.empty() ? StringRef("nothing") : body.back().getName().getStringRef());
+  return success();
+}
 
 } // namespace falloff::mask

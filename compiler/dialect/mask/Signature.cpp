@@ -13,8 +13,7 @@ namespace {
 /// Reads parameters and segments; each adds block arguments of the pattern.
 class SignatureParser {
 public:
-  explicit SignatureParser(OpAsmParser &parser)
-      : parser(parser), builder(parser.getBuilder()) {}
+  explicit SignatureParser(OpAsmParser &parser) : parser(parser), builder(parser.getBuilder()) {}
 
   ParseResult parseParam();
   ParseResult parseSegment();
@@ -25,8 +24,7 @@ public:
 private:
   ParseResult parseKind(ParamKind &kind, SmallVectorImpl<Attribute> &words);
   ParseResult parseDefault(ParamKind kind, Attribute &value);
-  ParseResult parseAxis(SmallVectorImpl<Attribute> &names,
-                        SmallVectorImpl<int64_t> &extents);
+  ParseResult parseAxis(SmallVectorImpl<Attribute> &names, SmallVectorImpl<int64_t> &extents);
   /// Declares `%name:` and returns the name.
   ParseResult parseName(StringAttr &name, Type type = {});
 
@@ -44,8 +42,7 @@ ParseResult SignatureParser::parseName(StringAttr &name, Type type) {
   return success();
 }
 
-ParseResult SignatureParser::parseKind(ParamKind &kind,
-                                       SmallVectorImpl<Attribute> &words) {
+ParseResult SignatureParser::parseKind(ParamKind &kind, SmallVectorImpl<Attribute> &words) {
   SMLoc loc = parser.getCurrentLocation();
   StringRef word;
   do {
@@ -59,28 +56,22 @@ ParseResult SignatureParser::parseKind(ParamKind &kind,
   }
   std::optional<ParamKind> known = symbolizeParamKind(word);
   if (!known || *known == ParamKind::Choice)
-    return parser.emitError(
-               loc,
-               "expects real, count, table, relation or words x | y, but got '")
-           << word << "'";
+    return parser.emitError(loc, "expects real, count, table, relation or words x | y, but got '") << word << "'";
   kind = *known;
   words.clear();
   return success();
 }
 
 ParseResult SignatureParser::parseDefault(ParamKind kind, Attribute &value) {
-  SMLoc loc = parser.getCurrentLocation();
   if (parseLiteral(parser, value))
     return failure();
   // The one conversion: a real may be written without a point, and `[]` may be
   // a relation.
-  if (auto whole = dyn_cast<IntegerAttr>(value);
-      whole && kind == ParamKind::Real)
+  if (auto whole = dyn_cast<IntegerAttr>(value); whole && kind == ParamKind::Real)
     value = builder.getF64FloatAttr(static_cast<double>(whole.getInt()));
   if (kind == ParamKind::Relation)
     if (auto relation = asRelation(value))
       value = relation;
-  (void)loc;
   return success();
 }
 
@@ -97,10 +88,8 @@ ParseResult SignatureParser::parseParam() {
     return failure();
   if (succeeded(parser.parseOptionalEqual()) && parseDefault(kind, value))
     return failure();
-  auto param = ParamAttr::getChecked(
-      [&] { return parser.emitError(loc); }, builder.getContext(), name, kind,
-      words.empty() ? ArrayAttr() : builder.getArrayAttr(words), perHead,
-      value);
+  auto param = ParamAttr::getChecked([&] { return parser.emitError(loc); }, builder.getContext(), name, kind,
+                                     words.empty() ? ArrayAttr() : builder.getArrayAttr(words), perHead, value);
   if (!param)
     return failure();
   arguments.back().type = param.getArgumentType();
@@ -108,16 +97,13 @@ ParseResult SignatureParser::parseParam() {
   return success();
 }
 
-ParseResult SignatureParser::parseAxis(SmallVectorImpl<Attribute> &names,
-                                       SmallVectorImpl<int64_t> &extents) {
+ParseResult SignatureParser::parseAxis(SmallVectorImpl<Attribute> &names, SmallVectorImpl<int64_t> &extents) {
   StringAttr name;
   if (parseName(name, AxisType::get(builder.getContext())))
     return failure();
   names.push_back(name);
   int64_t &extent = extents.emplace_back(ShapedType::kDynamic);
-  return succeeded(parser.parseOptionalQuestion())
-             ? success()
-             : parser.parseInteger(extent);
+  return succeeded(parser.parseOptionalQuestion()) ? success() : parser.parseInteger(extent);
 }
 
 ParseResult SignatureParser::parseSegment() {
@@ -126,49 +112,41 @@ ParseResult SignatureParser::parseSegment() {
   (void)parser.parseOptionalKeyword(&name);
   SmallVector<Attribute> names;
   SmallVector<int64_t> extents;
-  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
-                                     [&] { return parseAxis(names, extents); }))
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, [&] { return parseAxis(names, extents); }))
     return failure();
-  auto segment = SegmentAttr::getChecked(
-      [&] { return parser.emitError(loc); }, builder.getContext(),
-      builder.getStringAttr(name), builder.getArrayAttr(names),
-      builder.getDenseI64ArrayAttr(extents));
+  auto segment =
+      SegmentAttr::getChecked([&] { return parser.emitError(loc); }, builder.getContext(), builder.getStringAttr(name),
+                              builder.getArrayAttr(names), builder.getDenseI64ArrayAttr(extents));
   if (!segment)
     return failure();
   segments.push_back(segment);
   return success();
 }
 
-ParseResult parseSignature(OpAsmParser &parser, ArrayAttr &params,
-                           ArrayAttr &domain, DenseI64ArrayAttr &heads,
+ParseResult parseSignature(OpAsmParser &parser, ArrayAttr &params, ArrayAttr &domain, DenseI64ArrayAttr &heads,
                            Region &body) {
   Builder &builder = parser.getBuilder();
   SignatureParser signature(parser);
-  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalParen,
-                                     [&] { return signature.parseParam(); }) ||
-      parser.parseKeyword("over") ||
-      parser.parseCommaSeparatedList([&] { return signature.parseSegment(); }))
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalParen, [&] { return signature.parseParam(); }) ||
+      parser.parseKeyword("over") || parser.parseCommaSeparatedList([&] { return signature.parseSegment(); }))
     return failure();
   params = builder.getArrayAttr(signature.params);
   domain = builder.getArrayAttr(signature.segments);
   if (succeeded(parser.parseOptionalKeyword("heads"))) {
     SmallVector<int64_t> indices;
-    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
-          return parser.parseInteger(indices.emplace_back());
-        }))
+    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                       [&] { return parser.parseInteger(indices.emplace_back()); }))
       return failure();
     heads = builder.getDenseI64ArrayAttr(indices);
   }
   return parser.parseRegion(body, signature.arguments);
 }
 
-static void printParam(OpAsmPrinter &printer, ParamAttr param,
-                       BlockArgument argument) {
+static void printParam(OpAsmPrinter &printer, ParamAttr param, BlockArgument argument) {
   printer << argument << ": ";
   if (param.getKind() == ParamKind::Choice)
     llvm::interleave(
-        param.getWords().getAsValueRange<StringAttr>(), printer,
-        [&](StringRef word) { printer << word; }, " | ");
+        param.getWords().getAsValueRange<StringAttr>(), printer, [&](StringRef word) { printer << word; }, " | ");
   else
     printer << stringifyParamKind(param.getKind());
   if (param.getPerHead())
@@ -179,28 +157,24 @@ static void printParam(OpAsmPrinter &printer, ParamAttr param,
   }
 }
 
-void printSignature(OpAsmPrinter &printer, Operation *, ArrayAttr params,
-                    ArrayAttr domain, DenseI64ArrayAttr heads, Region &body) {
+void printSignature(OpAsmPrinter &printer, Operation *, ArrayAttr params, ArrayAttr domain, DenseI64ArrayAttr heads,
+                    Region &body) {
   auto argument = body.args_begin();
   if (!params.empty()) {
     printer << '(';
-    llvm::interleaveComma(
-        params.getAsRange<ParamAttr>(), printer,
-        [&](ParamAttr param) { printParam(printer, param, *argument++); });
-    printer << ") ";
+    llvm::interleaveComma(params.getAsRange<ParamAttr>(), printer,
+                          [&](ParamAttr param) { printParam(printer, param, *argument++); });
+    printer << ')';
   }
-  printer << "over ";
-  llvm::interleaveComma(
-      domain.getAsRange<SegmentAttr>(), printer, [&](SegmentAttr segment) {
-        printer << segment.getName().getValue() << '(';
-        llvm::interleaveComma(
-            segment.getExtents().asArrayRef(), printer, [&](int64_t extent) {
-              printer << *argument++ << ": ";
-              ShapedType::isDynamic(extent) ? void(printer << '?')
-                                            : void(printer << extent);
-            });
-        printer << ')';
-      });
+  printer << " over ";
+  llvm::interleaveComma(domain.getAsRange<SegmentAttr>(), printer, [&](SegmentAttr segment) {
+    printer << segment.getName().getValue() << '(';
+    llvm::interleaveComma(segment.getExtents().asArrayRef(), printer, [&](int64_t extent) {
+      printer << *argument++ << ": ";
+      ShapedType::isDynamic(extent) ? void(printer << '?') : void(printer << extent);
+    });
+    printer << ')';
+  });
   if (heads) {
     printer << " heads [";
     llvm::interleaveComma(heads.asArrayRef(), printer);
