@@ -13,6 +13,17 @@ int64_t Segment::tokens() const {
   return tokens;
 }
 
+int64_t Segment::tilesAlong(Side side, size_t axis) const {
+  return (extents[axis] + tile(side)[axis] - 1) / tile(side)[axis];
+}
+
+int64_t Segment::tiles(Side side) const {
+  int64_t tiles = 1;
+  for (size_t axis = 0; axis < extents.size(); ++axis)
+    tiles *= tilesAlong(side, axis);
+  return tiles;
+}
+
 namespace {
 
 constexpr int maxAxes = 8;
@@ -43,35 +54,63 @@ int64_t boxTokens(const Segment &segment, const int64_t *lo, const int64_t *hi, 
 
 } // namespace
 
+const Segment &Grid::segmentOf(Side side, int64_t tile) const {
+  // The last segment that begins at or before the tile; segments without tokens have no tiles.
+  const Segment *owner = &segments.front();
+  for (const Segment &segment : segments)
+    if (segment.tokens() > 0 && segment.firstTile(side) <= tile)
+      owner = &segment;
+  return *owner;
+}
+
+void Grid::tileBox(Side side, int64_t tile, int64_t *lo, int64_t *hi) const {
+  const Segment &segment = segmentOf(side, tile);
+  int64_t rest = tile - segment.firstTile(side);
+  for (size_t axis = segment.extents.size(); axis-- > 0;) {
+    int64_t tiles = segment.tilesAlong(side, axis), size = segment.tile(side)[axis];
+    int64_t index = axis == 0 ? rest : rest % tiles;
+    rest /= tiles;
+    lo[axis] = std::min(index * size, segment.extents[axis]);
+    hi[axis] = std::min(lo[axis] + size, segment.extents[axis]);
+  }
+}
+
+TokenRange Grid::tileRange(Side side, int64_t tile) const {
+  int64_t size = side == Side::Query ? flatQueryTile : flatKeyTile;
+  int64_t first = std::min(tile * size, tokens);
+  return {first, std::min(first + size, tokens)};
+}
+
 int64_t Grid::tileTokens(Side side, int64_t tile, int32_t *out) const {
-  TokenRange keep = side == Side::Query ? queries : keys;
+  if (tile < 0 || tile >= tiles(side))
+    return 0;
+  TokenRange keep = range(side);
   if (kind == GridKind::Flat) {
-    int64_t size = side == Side::Query ? flatQueryTile : flatKeyTile;
-    int64_t first = std::max(tile * size, keep.first), last = std::min({(tile + 1) * size, tokens, keep.last});
+    TokenRange all = tileRange(side, tile);
+    int64_t first = std::max(all.first, keep.first), last = std::min(all.last, keep.last);
     for (int64_t token = first; token < last; ++token)
       *out++ = int32_t(token);
     return std::max<int64_t>(last - first, 0);
   }
-  // The last segment that begins at or before the tile; segments without tokens have no tiles.
-  const Segment *owner = nullptr;
-  for (const Segment &segment : segments)
-    if (segment.tokens() > 0 && (side == Side::Query ? segment.firstQueryTile : segment.firstKeyTile) <= tile)
-      owner = &segment;
-  if (!owner)
-    return 0;
-  const std::vector<int64_t> &box = side == Side::Query ? owner->queryTile : owner->keyTile;
-  int64_t rest = tile - (side == Side::Query ? owner->firstQueryTile : owner->firstKeyTile);
   int64_t lo[maxAxes], hi[maxAxes];
-  for (int axis = int(box.size()) - 1; axis >= 0; --axis) {
-    int64_t tiles = (owner->extents[axis] + box[axis] - 1) / box[axis];
-    int64_t index = axis == 0 ? rest : rest % tiles;
-    rest /= tiles;
-    lo[axis] = index * box[axis];
-    hi[axis] = std::min(lo[axis] + box[axis], owner->extents[axis]);
-    if (lo[axis] >= hi[axis])
-      return 0;
+  tileBox(side, tile, lo, hi);
+  return boxTokens(segmentOf(side, tile), lo, hi, keep, out);
+}
+
+int64_t Grid::tileSize(Side side, int64_t tile) const {
+  if (tile < 0 || tile >= tiles(side))
+    return 0;
+  if (isSliced()) {
+    std::vector<int32_t> tokens(capacity(side));
+    return tileTokens(side, tile, tokens.data());
   }
-  return boxTokens(*owner, lo, hi, keep, out);
+  if (kind == GridKind::Flat)
+    return tileRange(side, tile).size();
+  int64_t lo[maxAxes], hi[maxAxes], size = 1;
+  tileBox(side, tile, lo, hi);
+  for (size_t axis = 0; axis < segmentOf(side, tile).extents.size(); ++axis)
+    size *= hi[axis] - lo[axis];
+  return size;
 }
 
 } // namespace falloff::runtime
