@@ -72,6 +72,16 @@ def radial_pair(d: int, patches: int, decay: float) -> Mask:
     return mask
 
 
+def radial_row(d: int, place: int, patches: int, decay: float) -> Mask:
+    """One row of `radial_pair`: the places seen from `place`, in a frame at distance d."""
+    offset = np.abs(np.arange(patches) - place)
+    if d <= 1:
+        return offset >= 0
+    p = power_of_two_below(d)
+    band = (p <= patches) & (offset + 1 <= decay * patches / p)
+    return band | ((offset == 0) & (d % math.ceil(p / patches) == 0))
+
+
 def radial(
     frames: int,
     patches: int,
