@@ -100,6 +100,7 @@ struct SetNode {
 /// (already met with `only`).
 struct AboutGroup {
   int32_t set = -1, limit = -1;
+  int32_t kept = -1; ///< contains ∩ limit
 };
 
 struct SetProgram {
@@ -114,6 +115,7 @@ struct SetProgram {
   int32_t contains = -1;          ///< root: (A ∪ B) ∩ C
   int32_t exact = -1;             ///< root: A ∩ C
   std::vector<AboutGroup> abouts; ///< B_j ∩ C and its limit L_j ∩ C
+  std::vector<int32_t> filled; ///< filled[f - 1]: contains ∪ the limits of the groups j with bit j of f
   int32_t tables = 0;             ///< how many tables `bind` makes
   int32_t numbers = 0;
   int32_t extentTable = -1; ///< table that holds the extents of `coordinates`,
