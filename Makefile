@@ -60,7 +60,7 @@ lint: setup-python
 	@$(PYTHON_BIN)/python scripts/lint.py
 
 check-lit: build
-	@cd $(BUILD) && ctest --output-on-failure --label-regex lit
+	@cd $(BUILD) && ctest --output-on-failure --label-regex 'lit|docs'
 
 check-unit: build
 	@cd $(BUILD) && ctest --output-on-failure --label-regex unit
