@@ -91,8 +91,24 @@ mlir::ParseResult parseActuals(mlir::OpAsmParser &parser, mlir::ArrayAttr &names
 void printActuals(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::ArrayAttr names, mlir::ArrayAttr literals,
                   mlir::OperandRange params, mlir::TypeRange types);
 
-/// Suggests the op's mnemonic as name of its results.
-void nameResults(mlir::Operation *op, mlir::OpAsmSetValueNameFn setName);
+//===----------------------------------------------------------------------===//
+// Names of results
+//===----------------------------------------------------------------------===//
+// The author's names of sets and numbers are worth reading after passes too. MLIR forgets them, so an op's location
+// carries them: NameLoc("scene, beat" at file:line:column). Passes hand locations on, and equal ops stay equal.
+
+/// The attribute dictionary, to which is added, until `keepNames`, what the text calls the op's results.
+mlir::ParseResult parseAttributes(mlir::OpAsmParser &parser, mlir::NamedAttrList &attributes);
+void printAttributes(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::DictionaryAttr attributes);
+
+/// Moves the names that `parseAttributes` noted in a body into locations.
+void keepNames(mlir::Region &body);
+
+/// Name number `index` in the op's location; empty if there is none.
+llvm::StringRef authorsName(mlir::Operation *op, unsigned index);
+
+/// Calls the op's results by their author's names, or else by `fallback`, or else by the op's mnemonic.
+void nameResults(mlir::Operation *op, mlir::OpAsmSetValueNameFn setName, llvm::ArrayRef<llvm::StringRef> fallback = {});
 
 } // namespace falloff::mask
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where values come from: axes through splits, numbers through lets.
-#include "compiler/dialect/mask/Mask.h"
+#include "compiler/dialect/mask/Assembly.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -22,11 +22,11 @@ unsigned segmentOf(Value axis) {
 }
 
 StringRef nameOf(Value value) {
-  while (auto split = value.getDefiningOp<SplitOp>())
-    value = split.getAxis();
-  auto argument = dyn_cast<BlockArgument>(value);
-  if (!argument)
-    return {};
+  if (auto result = dyn_cast<OpResult>(value)) {
+    StringRef name = authorsName(result.getOwner(), result.getResultNumber());
+    return name.empty() ? result.getOwner()->getName().stripDialect() : name;
+  }
+  auto argument = cast<BlockArgument>(value);
   PatternOp pattern = patternOf(argument);
   if (ParamAttr param = pattern.getParamOf(argument))
     return param.getName().getValue();

@@ -13,18 +13,10 @@ using namespace mlir;
 
 namespace falloff::mask {
 
-void nameResults(Operation *op, OpAsmSetValueNameFn setName) {
-  for (Value result : op->getResults())
-    setName(result, op->getName().stripDialect());
-}
-
 void LetOp::getAsmResultNames(OpAsmSetValueNameFn setName) { nameResults(*this, setName); }
 void TableOp::getAsmResultNames(OpAsmSetValueNameFn setName) { nameResults(*this, setName); }
 void RelationOp::getAsmResultNames(OpAsmSetValueNameFn setName) { nameResults(*this, setName); }
-void SplitOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
-  setName(getPart(), "part");
-  setName(getOffset(), "offset");
-}
+void SplitOp::getAsmResultNames(OpAsmSetValueNameFn setName) { nameResults(*this, setName, {"part", "offset"}); }
 
 int64_t RelationOp::getSize() { return sizeOfRelation(getLinks().size()); }
 

@@ -103,7 +103,7 @@ def LetOp : Mask_Op<"let", [DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsm
   }];
   let arguments = (ins Mask_ExprAttr:$expr, Variadic<Mask_Operand>:$args);
   let results = (outs Mask_Number:$number);
-  let assemblyFormat = "custom<Expr>($expr, $args, type($args)) attr-dict";
+  let assemblyFormat = "custom<Expr>($expr, $args, type($args)) `` custom<Attributes>(attr-dict)";
   let hasVerifier = 1;
 }
 
@@ -118,7 +118,7 @@ def TableOp : Mask_Op<"table", [DeclareOpInterfaceMethods<OpAsmOpInterface, ["ge
   }];
   let arguments = (ins DenseI64ArrayAttr:$values);
   let results = (outs Mask_Table:$table);
-  let assemblyFormat = "$values attr-dict";
+  let assemblyFormat = "$values `` custom<Attributes>(attr-dict)";
   let hasVerifier = 1;
 }
 
@@ -134,7 +134,7 @@ def RelationOp : Mask_Op<"relation", [DeclareOpInterfaceMethods<OpAsmOpInterface
   }];
   let arguments = (ins DenseBoolArrayAttr:$links);
   let results = (outs Mask_Relation:$relation);
-  let assemblyFormat = "custom<Matrix>($links) attr-dict";
+  let assemblyFormat = "custom<Matrix>($links) `` custom<Attributes>(attr-dict)";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// Number of rows, and of columns.
@@ -160,7 +160,7 @@ def SplitOp : Mask_Op<"split", [AttrSizedOperandSegments,
   let arguments = (ins Mask_Axis:$axis, Optional<Mask_Number>:$size, OptionalAttr<I64Attr>:$staticSize,
       Optional<Mask_Table>:$table, OptionalAttr<DenseI64ArrayAttr>:$cuts);
   let results = (outs Mask_Axis:$part, Mask_Axis:$offset);
-  let assemblyFormat = "$axis custom<Cut>($size, $staticSize, $table, $cuts) attr-dict";
+  let assemblyFormat = "$axis custom<Cut>($size, $staticSize, $table, $cuts) `` custom<Attributes>(attr-dict)";
   let hasVerifier = 1;
 }
 

@@ -18,7 +18,7 @@ class Mask_SetOp<string mnemonic, list<Trait> traits = []> : Mask_Op<mnemonic,
 
 class Mask_EndOp<string mnemonic> : Mask_SetOp<mnemonic> {
   let arguments = (ins Mask_Axis:$axis);
-  let assemblyFormat = "`in` $axis attr-dict";
+  let assemblyFormat = "`in` $axis `` custom<Attributes>(attr-dict)";
 }
 
 def KeysOp : Mask_EndOp<"keys"> {
@@ -56,7 +56,7 @@ def EitherOp : Mask_EndOp<"either"> {
 
 class Mask_CountOp<string mnemonic> : Mask_SetOp<mnemonic> {
   let arguments = (ins Optional<Mask_Number>:$count, OptionalAttr<I64Attr>:$staticCount, Mask_Axis:$axis);
-  let assemblyFormat = "custom<Count>($count, $staticCount) `of` $axis attr-dict";
+  let assemblyFormat = "custom<Count>($count, $staticCount) `of` $axis `` custom<Attributes>(attr-dict)";
   let hasVerifier = 1;
 }
 
@@ -86,7 +86,7 @@ def WithinOp : Mask_CountOp<"within"> {
 
 class Mask_AxisOp<string mnemonic> : Mask_SetOp<mnemonic> {
   let arguments = (ins Mask_Axis:$axis);
-  let assemblyFormat = "$axis attr-dict";
+  let assemblyFormat = "$axis `` custom<Attributes>(attr-dict)";
 }
 
 def SameOp : Mask_AxisOp<"same"> {
@@ -140,7 +140,7 @@ def WindowOp : Mask_SetOp<"window", [AttrSizedOperandSegments]> {
     custom<Counts>($sizes, $staticSizes) `over` $axes
     (`stride` custom<OptCounts>($strides, $staticStrides)^)?
     (`dilation` custom<OptCounts>($dilations, $staticDilations)^)?
-    (`causal` $causal^)? attr-dict
+    (`causal` $causal^)? `` custom<Attributes>(attr-dict)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -168,7 +168,7 @@ def LinkedOp : Mask_SetOp<"linked"> {
     ```
   }];
   let arguments = (ins Variadic<Mask_Axis>:$axes, Mask_Relation:$relation);
-  let assemblyFormat = "$axes `by` $relation attr-dict";
+  let assemblyFormat = "$axes `by` $relation `` custom<Attributes>(attr-dict)";
   let hasVerifier = 1;
 }
 
@@ -186,7 +186,7 @@ def WhereOp : Mask_SetOp<"where"> {
   }];
   let arguments = (ins Mask_Comparison:$comparison, Mask_ExprAttr:$left, Mask_ExprAttr:$right,
       Variadic<Mask_Operand>:$args);
-  let assemblyFormat = "custom<Condition>($comparison, $left, $right, $args, type($args)) attr-dict";
+  let assemblyFormat = "custom<Condition>($comparison, $left, $right, $args, type($args)) `` custom<Attributes>(attr-dict)";
   let hasVerifier = 1;
 }
 
@@ -204,13 +204,13 @@ def WhenOp : Mask_SetOp<"when"> {
     ```
   }];
   let arguments = (ins Mask_Choice:$choice, StrAttr:$word, Mask_Set:$then);
-  let assemblyFormat = "$choice `is` custom<Word>($word) `,` $then attr-dict";
+  let assemblyFormat = "$choice `is` custom<Word>($word) `,` $then `` custom<Attributes>(attr-dict)";
   let hasVerifier = 1;
 }
 
 class Mask_AlgebraOp<string mnemonic> : Mask_SetOp<mnemonic, [Commutative]> {
   let arguments = (ins Variadic<Mask_Set>:$sets);
-  let assemblyFormat = "($sets^)? attr-dict";
+  let assemblyFormat = "($sets^)? `` custom<Attributes>(attr-dict)";
 }
 
 def AnyOfOp : Mask_AlgebraOp<"any_of"> {
@@ -262,7 +262,7 @@ def IncludeOp : Mask_SetOp<"include", [AttrSizedOperandSegments]> {
   }];
   let arguments = (ins FlatSymbolRefAttr:$pattern, StrArrayAttr:$names, ArrayAttr:$literals,
       Variadic<Mask_Param>:$params, Variadic<Mask_Axis>:$axes);
-  let assemblyFormat = "$pattern `` custom<Actuals>($names, $literals, $params, type($params)) `over` $axes attr-dict";
+  let assemblyFormat = "$pattern `` custom<Actuals>($names, $literals, $params, type($params)) `over` $axes `` custom<Attributes>(attr-dict)";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// An actual: a value, or a literal where there is none, of the types that ParamAttr's default has; a literal
@@ -287,7 +287,7 @@ def BoundedOp : Mask_SetOp<"bounded"> {
     ```
   }];
   let arguments = (ins Mask_Set:$inner, Mask_Set:$limit);
-  let assemblyFormat = "$inner `by` $limit attr-dict";
+  let assemblyFormat = "$inner `by` $limit `` custom<Attributes>(attr-dict)";
 }
 
 #endif

@@ -139,7 +139,10 @@ ParseResult parseSignature(OpAsmParser &parser, ArrayAttr &params, ArrayAttr &do
       return failure();
     heads = builder.getDenseI64ArrayAttr(indices);
   }
-  return parser.parseRegion(body, signature.arguments);
+  if (parser.parseRegion(body, signature.arguments))
+    return failure();
+  keepNames(body);
+  return success();
 }
 
 static void printParam(OpAsmPrinter &printer, ParamAttr param, BlockArgument argument) {
