@@ -261,7 +261,10 @@ def _output_view(
         )
     if view.read_only:
         raise ValueError("expects an out that may be written, but got a read-only one")
-    if any(size > 1 and stride == 0 for size, stride in zip(view.shape, view.strides, strict=True)):
+    repeated = [
+        size > 1 and not stride for size, stride in zip(view.shape, view.strides, strict=True)
+    ]
+    if any(repeated) and 0 not in view.shape:
         raise ValueError("expects out with memory for each element, but got a broadcast one")
     return view.permute(order)
 

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `falloff`: what it prints, where, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import falloff
+import numpy as np
+import pytest
+from falloff.cli import main
+
+from test_api import PER_HEAD, pixels
+
+RADIAL = ["radial", "--frames", "4", "--tokens-per-frame", "12"]
+
+NEXT = """\
+mask.pattern @next over (%token: ?) {
+  %next = where key(%token) - query(%token) == 1
+  keep %next
+}
+"""
+
+
+class Result:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]):
+    """Runs the command in this process."""
+
+    def call(*arguments: str) -> Result:
+        try:
+            code = main(list(arguments))
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        return Result(code, *capsys.readouterr())
+
+    return call
+
+
+def fails(result: Result, *words: str, code: int = 1) -> None:
+    """One line on stderr, nothing on stdout."""
+    assert result.code == code, result.err
+    assert result.out == ""
+    assert result.err.endswith("\n")
+    assert len(result.err.splitlines()) == 1, result.err
+    assert "Traceback" not in result.err
+    for word in words:
+        assert word in result.err, result.err
+
+
+def test_check_without_a_size(run) -> None:
+    result = run("check", "radial")
+    assert (result.code, result.err) == (0, "")
+    assert "@radial: ok" in result.out
+    assert "video(frame: ?, patch: ?)" in result.out
+    assert "decay: real" in result.out
+
+
+@pytest.mark.parametrize("name", falloff.patterns())
+def test_check_every_pattern_of_the_library(run, name: str) -> None:
+    assert run("check", name).code == 0
+
+
+def test_check_with_a_size(run) -> None:
+    result = run("check", *RADIAL, "--set", "decay=0.5")
+    assert (result.code, result.err) == (0, "")
+    assert "@radial: 48 tokens" in result.out
+    assert "decay = 0.5" in result.out
+
+
+def test_check_names_the_first_empty_row(run, tmp_path: Path) -> None:
+    path = tmp_path / "next.mlir"
+    path.write_text(NEXT)
+    result = run("check", str(path), "--extent", "token=7")
+    assert result.code == 1
+    assert result.err == "falloff: @next: 1 query sees no key; the first is query 6\n"
+    path.write_text(PER_HEAD)
+    result = run("check", f"{path}:@heads", "--extent", "token=1", "--set", "kind=near,far")
+    assert result.code == 1
+    assert "1 query sees no key; the first is query 0 of head 1" in result.err
+
+
+def test_check_reports_the_line_of_an_error(run, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.mlir"
+    path.write_text("mask.pattern @wrong over (%token: ?) {\n  %a = casual %token\n  keep %a\n}\n")
+    result = run("check", str(path))
+    fails(result, f"{path}:2:", "casual")
+    assert result.err.startswith(f"{path}:2:")
+
+
+def test_draw_prints_text(run, tmp_path: Path) -> None:
+    result = run("draw", "causal", "--extent", "token=3")
+    assert (result.code, result.out, result.err) == (0, "#..\n##.\n###\n", "")
+
+
+def test_draw_writes_a_picture(run, tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    result = run("draw", *RADIAL, "--output", str(path))
+    assert (result.code, result.out, result.err) == (0, "", "")
+    assert pixels(path).shape == (768, 768, 3)
+
+
+def test_draw_leaves_no_half_written_file(run, tmp_path: Path) -> None:
+    fails(run("draw", *RADIAL, "--output", str(tmp_path / "none" / "mask.png")), "No such file")
+    (tmp_path / "folder").mkdir()
+    fails(run("draw", *RADIAL, "--output", str(tmp_path / "folder")), "directory")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def test_plan_as_json(run) -> None:
+    result = run("plan", *RADIAL, "--tile", "1x4", "--round", "exact", "--emit", "json")
+    assert (result.code, result.err) == (0, "")
+    mask = falloff.load("radial").bind(frames=4, tokens_per_frame=12)
+    assert result.out == mask.plan(tile="1x4", rounding="exact").json() + "\n"
+    data = json.loads(result.out)
+    names = ["version", "pattern", "parameters", "tokens", "grid", "major", "rounding"]
+    names += ["density", "table_of", "tables"]
+    counts = ["pairs_in_mask", "pairs_computed", "pairs_issued", "pairs_lost"]
+    assert set(names) | set(counts) <= set(data)
+    assert data["pairs_in_mask"] == data["pairs_computed"] == mask.to_dense().sum()
+    assert (data["rounding"], data["pairs_lost"]) == ("exact", 0)
+
+
+def test_plan_of_the_size_of_a_video_model(run) -> None:
+    result = run(
+        "plan", "radial", "--frames", "21", "--height", "30", "--width", "52", "--emit", "json"
+    )
+    assert result.code == 0
+    data = json.loads(result.out)
+    assert data["tokens"] == 32760
+    assert data["rounding"] == "nearest:0.5"
+    assert data["density"] == pytest.approx(0.506, abs=5e-4)
+    assert data["pairs_lost"] < 0.03 * data["pairs_in_mask"]
+
+
+def test_plan_as_text(run) -> None:
+    result = run("plan", *RADIAL, "--text", "5", "--tile", "video=1x4,text=5", "--major", "key")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("plan of @radial")
+    assert "key tile 12: 0..13 full" in result.out
+
+
+def test_plan_on_the_flat_grid(run) -> None:
+    options = ["--grid", "flat", "--tile-query", "8", "--tile-key", "16", "--round", "nearest:0.3"]
+    data = json.loads(run("plan", *RADIAL, *options, "--emit", "json").out)
+    assert data["grid"]["kind"] == "flat"
+    assert (data["grid"]["query_tile"], data["grid"]["key_tile"]) == (8, 16)
+    assert data["rounding"] == "nearest:0.3"
+    assert len(data["tables"][0]["rows"]) == 6
+
+
+def test_order_of_segments(run) -> None:
+    options = ["--text", "5", "--order", "text,video", "--emit", "json"]
+    segments = json.loads(run("plan", *RADIAL, *options).out)["grid"]["segments"]
+    assert [(s["name"], s["first_token"]) for s in segments] == [("text", 0), ("video", 5)]
+
+
+def test_per_head_values(run) -> None:
+    size = ["sparse_videogen", "--frames", "3", "--tokens-per-frame", "4"]
+    options = ["--set", "kind=spatial,temporal", "--set", "places=0", "--set", "frames=0"]
+    data = json.loads(run("plan", *size, *options, "--round", "exact", "--emit", "json").out)
+    assert sorted(data["table_of"]) == [0, 1]
+    assert len(data["tables"]) == 2
+    assert data["parameters"] == {"kind": ["spatial", "temporal"], "places": 0, "frames": 0}
+    fails(run("draw", *size, *options), "head=")
+    assert run("draw", *size, *options, "--head", "1").code == 0
+
+
+def test_tables_and_relations(run, tmp_path: Path) -> None:
+    links = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=bool)
+    np.save(tmp_path / "links.npy", links)
+    np.save(tmp_path / "cuts.npy", np.array([2, 5]))
+    size = ["plan", "scene_aware", "--frames", "6", "--tokens-per-frame", "3", "--emit", "json"]
+    typed = run(*size, "--table", "cuts=2,5", "--relation", "links=110,110,001")
+    read = run(
+        *size,
+        "--table",
+        f"cuts={tmp_path / 'cuts.npy'}",
+        "--relation",
+        f"links={tmp_path / 'links.npy'}",
+    )
+    assert typed.code == 0, typed.err
+    assert typed.out == read.out
+    assert json.loads(typed.out)["parameters"]["cuts"] == [2, 5]
+
+
+@pytest.mark.parametrize(
+    ("stage", "word"),
+    [("mask", "mask.pattern"), ("schedule", "video"), ("llvm", "define "), ("asm", "ret")],
+)
+@pytest.mark.parametrize("dtype", ["bf16", "fp32"])
+def test_compile_prints_each_stage(run, stage: str, word: str, dtype: str) -> None:
+    options = ["--target", "cpu", "--dtype", dtype, "--head-dim", "16", "--emit", stage]
+    result = run("compile", *RADIAL, "--tile", "1x4", *options)
+    assert (result.code, result.err) == (0, "")
+    assert word in result.out
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "fp32"])
+def test_bench(run, dtype: str) -> None:
+    options = ["--dtype", dtype, "--head-dim", "16", "--heads", "2", "--repeat", "1"]
+    result = run("bench", *RADIAL, *options, "--threads", "1", "--json")
+    assert (result.code, result.err) == (0, "")
+    data = json.loads(result.out)
+    assert (data["pattern"], data["tokens"], data["dtype"]) == ("radial", 48, dtype)
+    assert data["speedup"] == pytest.approx(data["dense_seconds"] / data["seconds"])
+    assert data["seconds"] > 0
+    table = run("bench", *RADIAL, *options)
+    assert table.code == 0
+    assert "times as fast as dense" in table.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["check"],
+        ["plan", "radial", "--frames", "two"],
+        ["plan", "radial", "--grid", "round"],
+        ["plan", "radial", "--extent", "token"],
+        ["plan", "radial", "--extent", "token=x"],
+        ["plan", "radial", "--set", "decay"],
+        ["plan", "radial", "--set", "=3"],
+        ["plan", "radial", "--table", "cuts=9,x"],
+        ["plan", "radial", "--relation", "links=12"],
+        ["plan", "radial", "--emit", "xml"],
+        ["compile", "radial", "--emit", "ptx"],
+        ["bench", "radial", "--heads", "0"],
+        ["check", "radial", "--unknown"],
+    ],
+)
+def test_usage(run, arguments: list[str]) -> None:
+    fails(run(*arguments), "--help", code=2)
+
+
+def test_help_and_version(run) -> None:
+    for command in ([], ["check"], ["draw"], ["plan"], ["compile"], ["bench"]):
+        result = run(*command, "--help")
+        assert (result.code, result.err) == (0, "")
+        assert "usage: falloff" in result.out
+    assert run("--version").out == f"falloff {falloff.__version__}\n"
+
+
+def test_bad_input_is_one_line(run, tmp_path: Path) -> None:
+    fails(run("check", "radail"), "'radail'", "did you mean 'radial'?")
+    fails(run("check", "none/such.mlir"), "none/such.mlir")
+    fails(run("check", str(tmp_path)), str(tmp_path))
+    fails(run("plan", "radial"), "frame")
+    fails(run("plan", *RADIAL, "--set", "decoy=1"), "decoy", "did you mean 'decay'?")
+    fails(run("plan", *RADIAL, "--extent", "rows=3"), "rows")
+    fails(run("plan", *RADIAL, "--extent", "frames=3"), "two")
+    fails(run("plan", *RADIAL, "--set", "decay=nan"), "finite")
+    fails(run("plan", *RADIAL, "--tile", "0x4"), "tile")
+    fails(run("plan", *RADIAL, "--tile", "abc"), "abc")
+    fails(run("plan", *RADIAL, "--round", "down"), "down")
+    fails(run("plan", *RADIAL, "--head-dim", "300"), "300")
+    fails(run("draw", *RADIAL, "--output", ""), "")
+    size = ["plan", "scene_aware", "--frames", "6", "--tokens-per-frame", "3"]
+    fails(run(*size, "--table", "cuts=none.npy", "--relation", "links=1"), "none.npy")
+    (tmp_path / "bad.npy").write_bytes(b"not an array")
+    fails(run(*size, "--table", f"cuts={tmp_path / 'bad.npy'}"), "bad.npy")
+    (tmp_path / "empty.npy").write_bytes(b"")
+    fails(run(*size, "--table", f"cuts={tmp_path / 'empty.npy'}"), "empty.npy")
+    np.save(tmp_path / "words.npy", np.array(["a"]))
+    fails(run(*size, "--table", f"cuts={tmp_path / 'words.npy'}"), "words.npy")
+
+
+def test_the_command_as_a_program() -> None:
+    """A real process: no traceback, also where the reader of its output leaves early."""
+    command = [sys.executable, "-m", "falloff"]
+    bad = subprocess.run([*command, "check", "radail"], capture_output=True, text=True, timeout=60)
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert len(bad.stderr.splitlines()) == 1
+    plan = [*command, "plan", "radial", "--frames", "40", "--tokens-per-frame", "999"]
+    with subprocess.Popen(plan, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
