@@ -225,7 +225,8 @@ FailureOr<ActualValues> ActualValues::of(IncludeOp include, PatternOp callee) {
   return actuals;
 }
 
-Operation *falloff::createConstant(OpBuilder &builder, Location loc, Attribute value) {
+Operation *falloff::createConstant(OpBuilder &builder, Location loc, ParamAttr param, Attribute value) {
+  loc = NameLoc::get(param.getName(), loc);
   if (auto table = dyn_cast<DenseI64ArrayAttr>(value))
     return TableOp::create(builder, loc, builder.getType<TableType>(), table);
   if (auto links = dyn_cast<DenseBoolArrayAttr>(value))
@@ -236,13 +237,20 @@ Operation *falloff::createConstant(OpBuilder &builder, Location loc, Attribute v
                        ValueRange());
 }
 
+/// Where a line stands, without the name that it gives.
+static Location unnamed(Location loc) {
+  auto named = dyn_cast<NameLoc>(loc);
+  return named ? named.getChildLoc() : loc;
+}
+
 void ActualValues::materialise(OpBuilder &builder, PatternOp callee, IRMapping &mapping,
                                llvm::SmallVectorImpl<Operation *> &made) {
-  for (auto [argument, one] : llvm::zip(callee.getParamArguments(), values)) {
+  for (auto [index, one] : llvm::enumerate(values)) {
+    BlockArgument argument = callee.getParamArguments()[index];
     if (one.value) {
       mapping.map(argument, one.value);
     } else if (!isa<StringAttr>(one.literal)) {
-      made.push_back(createConstant(builder, callee.getLoc(), one.literal));
+      made.push_back(createConstant(builder, unnamed(callee.getLoc()), callee.getParam(index), one.literal));
       mapping.map(argument, made.back()->getResult(0));
     }
   }

@@ -40,9 +40,10 @@ private:
   llvm::SmallVector<One> values; ///< by parameter
 };
 
-/// A constant op of the kind of `param` with a value of the type that its
-/// default has; not for words.
-mlir::Operation *createConstant(mlir::OpBuilder &builder, mlir::Location loc, mlir::Attribute value);
+/// A constant op that has the parameter's name, for a value of the type that the parameter's default has; not for
+/// words.
+mlir::Operation *createConstant(mlir::OpBuilder &builder, mlir::Location loc, mask::ParamAttr param,
+                                mlir::Attribute value);
 
 } // namespace falloff
 

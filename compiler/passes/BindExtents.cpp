@@ -32,16 +32,14 @@ static std::vector<std::string> bindingNames(llvm::StringRef axis) {
 }
 
 static bool mayBeEmpty(llvm::StringRef axis) {
-  return axis != "frame" && axis != "row" && axis != "column" &&
-         axis != "patch";
+  return axis != "frame" && axis != "row" && axis != "column" && axis != "patch";
 }
 
 namespace {
 /// The extents that were given, and which of them found their axis.
 class GivenExtents {
 public:
-  GivenExtents(Location loc, llvm::StringRef pattern)
-      : loc(loc), pattern(pattern) {}
+  GivenExtents(Location loc, llvm::StringRef pattern) : loc(loc), pattern(pattern) {}
 
   LogicalResult add(llvm::ArrayRef<std::pair<std::string, int64_t>> extents);
   std::optional<int64_t> find(llvm::StringRef name);
@@ -59,17 +57,14 @@ private:
 };
 } // namespace
 
-LogicalResult
-GivenExtents::add(llvm::ArrayRef<std::pair<std::string, int64_t>> extents) {
+LogicalResult GivenExtents::add(llvm::ArrayRef<std::pair<std::string, int64_t>> extents) {
   for (const auto &[name, extent] : extents) {
     if (extent < 0 || extent > maxTokens)
-      return emitError(loc)
-             << "pattern '" << pattern << "' expects an extent from 0 to "
-             << maxTokens << " for '" << name << "', but got " << extent;
+      return emitError(loc) << "pattern '" << pattern << "' expects an extent from 0 to " << maxTokens << " for '"
+                            << name << "', but got " << extent;
     auto [it, isNew] = values.insert({name, extent});
     if (!isNew && it->second != extent)
-      return emitError(loc) << "'" << name << "' is given twice, as "
-                            << it->second << " and as " << extent;
+      return emitError(loc) << "'" << name << "' is given twice, as " << it->second << " and as " << extent;
   }
   return success();
 }
@@ -82,15 +77,13 @@ std::optional<int64_t> GivenExtents::find(llvm::StringRef name) {
   return it->second;
 }
 
-FailureOr<std::optional<int64_t>>
-GivenExtents::findOne(llvm::ArrayRef<std::string> names) {
+FailureOr<std::optional<int64_t>> GivenExtents::findOne(llvm::ArrayRef<std::string> names) {
   std::optional<int64_t> extent;
   std::string from;
   for (const std::string &name : names) {
     std::optional<int64_t> other = find(name);
     if (extent && other && *extent != *other)
-      return emitError(loc) << "'" << from << "' and '" << name
-                            << "' name one axis of pattern '" << pattern
+      return emitError(loc) << "'" << from << "' and '" << name << "' name one axis of pattern '" << pattern
                             << "', but got " << *extent << " and " << *other;
     if (other && !extent)
       extent = other, from = name;
@@ -105,8 +98,7 @@ LogicalResult GivenExtents::verifyAllUsed(std::vector<std::string> known) {
     // No text at all is what a pattern without text has.
     if (name == "text" && extent == 0)
       continue;
-    return emitError(loc) << "pattern '" << pattern << "' has no axis '" << name
-                          << "'" << suggest(name, known);
+    return emitError(loc) << "pattern '" << pattern << "' has no axis '" << name << "'" << suggest(name, known);
   }
   return success();
 }
@@ -115,21 +107,18 @@ namespace {
 /// Fills in the extents of one pattern.
 class ExtentResolver {
 public:
-  ExtentResolver(Location loc, llvm::StringRef pattern,
-                 llvm::ArrayRef<NamedSegment> segments)
+  ExtentResolver(Location loc, llvm::StringRef pattern, llvm::ArrayRef<NamedSegment> segments)
       : loc(loc), pattern(pattern), segments(segments), given(loc, pattern) {
     for (const NamedSegment &segment : segments)
       axes.insert(segment.axes.begin(), segment.axes.end());
   }
 
-  FailureOr<BoundExtents>
-  resolve(llvm::ArrayRef<std::pair<std::string, int64_t>> extents);
+  FailureOr<BoundExtents> resolve(llvm::ArrayRef<std::pair<std::string, int64_t>> extents);
 
 private:
   bool has(const char *axis) const { return axes.count(axis) != 0; }
   bool hasRowsAndColumns() const { return has("row") && has("column"); }
-  FailureOr<std::optional<int64_t>> findAxis(const NamedSegment &segment,
-                                             unsigned axis);
+  FailureOr<std::optional<int64_t>> findAxis(const NamedSegment &segment, unsigned axis);
   FailureOr<std::optional<int64_t>> findPatch();
   LogicalResult verifyTokensPerFrame(const BoundExtents &bound);
   LogicalResult emitMissing();
@@ -146,8 +135,7 @@ private:
 } // namespace
 
 FailureOr<std::optional<int64_t>> ExtentResolver::findPatch() {
-  FailureOr<std::optional<int64_t>> extent =
-      given.findOne({"patch", "tokens_per_frame"});
+  FailureOr<std::optional<int64_t>> extent = given.findOne({"patch", "tokens_per_frame"});
   if (failed(extent) || hasRowsAndColumns())
     return extent;
   std::optional<int64_t> height, width;
@@ -159,18 +147,15 @@ FailureOr<std::optional<int64_t>> ExtentResolver::findPatch() {
   if (!height && !width)
     return extent;
   if (!height || !width)
-    return emitError(loc) << "expects height and width together, but got "
-                          << (height ? "height" : "width") << " alone";
+    return emitError(loc) << "expects height and width together, but got " << (height ? "height" : "width") << " alone";
   int64_t area = *height * *width; // both are below 2^31
   if (*extent && **extent != area)
-    return emitError(loc) << "expects tokens_per_frame to be height x width = "
-                          << *height << " x " << *width << " = " << area
-                          << ", but got " << **extent;
+    return emitError(loc) << "expects tokens_per_frame to be height x width = " << *height << " x " << *width << " = "
+                          << area << ", but got " << **extent;
   return std::optional<int64_t>(area);
 }
 
-FailureOr<std::optional<int64_t>>
-ExtentResolver::findAxis(const NamedSegment &segment, unsigned axis) {
+FailureOr<std::optional<int64_t>> ExtentResolver::findAxis(const NamedSegment &segment, unsigned axis) {
   const std::string &name = segment.axes[axis];
   FailureOr<std::optional<int64_t>> extent = std::optional<int64_t>();
   if (name == "patch") {
@@ -211,9 +196,8 @@ LogicalResult ExtentResolver::verifyTokensPerFrame(const BoundExtents &bound) {
                           << "' has rows and columns and expects height and "
                              "width, but got tokens_per_frame alone";
   if (height * width != *perFrame)
-    return emitError(loc) << "expects tokens_per_frame to be height x width = "
-                          << height << " x " << width << " = " << height * width
-                          << ", but got " << *perFrame;
+    return emitError(loc) << "expects tokens_per_frame to be height x width = " << height << " x " << width << " = "
+                          << height * width << ", but got " << *perFrame;
   return success();
 }
 
@@ -229,9 +213,7 @@ LogicalResult ExtentResolver::emitMissing() {
       text += " (" + llvm::join(names, ", or ") + ")";
   }
   return emitError(loc) << "pattern '" << pattern << "' expects "
-                        << (missing.size() == 1 ? "an extent for "
-                                                : "extents for ")
-                        << text << ", but got none";
+                        << (missing.size() == 1 ? "an extent for " : "extents for ") << text << ", but got none";
 }
 
 LogicalResult ExtentResolver::verifySizes(BoundExtents &bound) {
@@ -241,16 +223,14 @@ LogicalResult ExtentResolver::verifySizes(BoundExtents &bound) {
     bool overflow = false;
     for (auto [axis, extent] : llvm::zip(segment.axes, extents)) {
       if (extent == 0 && !mayBeEmpty(axis))
-        return emitError(loc) << "pattern '" << pattern
-                              << "' expects an extent of at least 1 for '"
-                              << axis << "', but got 0";
+        return emitError(loc) << "pattern '" << pattern << "' expects an extent of at least 1 for '" << axis
+                              << "', but got 0";
       overflow |= llvm::MulOverflow(tokens, extent, tokens);
     }
     overflow |= llvm::AddOverflow(bound.tokens, tokens, bound.tokens);
     if (overflow || bound.tokens > maxTokens)
-      return emitError(loc) << "pattern '" << pattern << "' expects at most "
-                            << maxTokens << " tokens in all, but segment '"
-                            << segment.name << "' brings it over";
+      return emitError(loc) << "pattern '" << pattern << "' expects at most " << maxTokens
+                            << " tokens in all, but segment '" << segment.name << "' brings it over";
   }
   return success();
 }
@@ -267,8 +247,7 @@ std::vector<std::string> ExtentResolver::knownNames() const {
   return {names.begin(), names.end()};
 }
 
-FailureOr<BoundExtents> ExtentResolver::resolve(
-    llvm::ArrayRef<std::pair<std::string, int64_t>> extents) {
+FailureOr<BoundExtents> ExtentResolver::resolve(llvm::ArrayRef<std::pair<std::string, int64_t>> extents) {
   if (failed(given.add(extents)))
     return failure();
   BoundExtents bound;
@@ -283,8 +262,7 @@ FailureOr<BoundExtents> ExtentResolver::resolve(
       out.push_back(extent->value_or(-1));
     }
   }
-  if (failed(verifyTokensPerFrame(bound)) ||
-      failed(given.verifyAllUsed(knownNames())))
+  if (failed(verifyTokensPerFrame(bound)) || failed(given.verifyAllUsed(knownNames())))
     return failure();
   if (!missing.empty())
     return emitMissing();
@@ -293,9 +271,8 @@ FailureOr<BoundExtents> ExtentResolver::resolve(
   return bound;
 }
 
-FailureOr<BoundExtents> falloff::resolveExtents(
-    Location loc, llvm::StringRef pattern,
-    llvm::ArrayRef<NamedSegment> segments,
-    llvm::ArrayRef<std::pair<std::string, int64_t>> extents) {
+FailureOr<BoundExtents> falloff::resolveExtents(Location loc, llvm::StringRef pattern,
+                                                llvm::ArrayRef<NamedSegment> segments,
+                                                llvm::ArrayRef<std::pair<std::string, int64_t>> extents) {
   return ExtentResolver(loc, pattern, segments).resolve(extents);
 }

@@ -17,8 +17,7 @@ namespace falloff {
 struct NamedSegment {
   std::string name;
   std::vector<std::string> axes;
-  std::vector<int64_t>
-      extents; ///< defaults; negative where the pattern says `?`
+  std::vector<int64_t> extents; ///< defaults; negative where the pattern says `?`
 };
 
 struct BoundExtents {
@@ -29,10 +28,9 @@ struct BoundExtents {
 /// Extents of all axes from those given by name; emits one error at `loc` and
 /// fails where a name is unknown, missing or contradicted, a size is out of
 /// range, or there are 2^31 tokens or more.
-mlir::FailureOr<BoundExtents>
-resolveExtents(mlir::Location loc, llvm::StringRef pattern,
-               llvm::ArrayRef<NamedSegment> segments,
-               llvm::ArrayRef<std::pair<std::string, int64_t>> extents);
+mlir::FailureOr<BoundExtents> resolveExtents(mlir::Location loc, llvm::StringRef pattern,
+                                             llvm::ArrayRef<NamedSegment> segments,
+                                             llvm::ArrayRef<std::pair<std::string, int64_t>> extents);
 
 } // namespace falloff
 

@@ -46,17 +46,14 @@ std::string falloff::describe(ParamAttr param) {
   return param.getPerHead() ? text + ", or a list with one a head" : text;
 }
 
-static std::string printNumber(double number) {
-  return llvm::formatv("{0}", llvm::format("%.17g", number)).str();
-}
+static std::string printNumber(double number) { return llvm::formatv("{0}", llvm::format("%.17g", number)).str(); }
 
 std::string falloff::printValue(const ParameterValue &value) {
   std::vector<std::string> parts;
   if (const double *number = std::get_if<double>(&value)) {
     // The shortest text that reads back as the same number.
     for (int digits = 1; digits <= 17; ++digits) {
-      std::string text =
-          llvm::formatv("{0}", llvm::format("%.*g", digits, *number)).str();
+      std::string text = llvm::formatv("{0}", llvm::format("%.*g", digits, *number)).str();
       if (std::strtod(text.c_str(), nullptr) == *number)
         return text;
     }
@@ -100,20 +97,16 @@ struct ParameterCheck {
   ParamAttr param;
 
   InFlightDiagnostic expects(const Twine &what, const Twine &got) const {
-    return pattern.emitError()
-           << "expects " << what << " for parameter '"
-           << param.getName().getValue() << "', but got " << got;
+    return pattern.emitError() << "expects " << what << " for parameter '" << param.getName().getValue()
+                               << "', but got " << got;
   }
   LogicalResult wrongKind(const ParameterValue &value) const {
-    static const char *const kinds[] = {"the number ", "the word ",
-                                        "the numbers ", "the words ",
-                                        "the relation "};
+    static const char *const kinds[] = {"the number ", "the word ", "the numbers ", "the words ", "the relation "};
     return expects(describe(param), kinds[value.index()] + printValue(value));
   }
   LogicalResult number(double value) const {
     std::string fault = faultOf(param.getKind(), value);
-    return fault.empty() ? success()
-                         : LogicalResult(expects(fault, printValue(value)));
+    return fault.empty() ? success() : LogicalResult(expects(fault, printValue(value)));
   }
   LogicalResult table(const Numbers &values) const {
     for (size_t i = 0; i < values.size(); ++i) {
@@ -121,17 +114,14 @@ struct ParameterCheck {
         return failure();
       if (i > 0 && values[i] < values[i - 1])
         return expects("a table sorted in ascending order",
-                       printValue(values[i - 1]) + " before " +
-                           printValue(values[i]));
+                       printValue(values[i - 1]) + " before " + printValue(values[i]));
     }
     return success();
   }
   LogicalResult relation(const Relation &rows) const {
     for (const std::vector<bool> &row : rows)
       if (row.size() != rows.size())
-        return expects("a square relation", Twine(rows.size()) +
-                                                " rows and a row of " +
-                                                Twine(row.size()));
+        return expects("a square relation", Twine(rows.size()) + " rows and a row of " + Twine(row.size()));
     return success();
   }
   LogicalResult word(const std::string &value) const {
@@ -139,10 +129,7 @@ struct ParameterCheck {
     if (llvm::is_contained(words, value))
       return success();
     std::string nearest = nearestName(value, words);
-    return expects(
-        describe(param),
-        "'" + value + "'" +
-            (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
+    return expects(describe(param), "'" + value + "'" + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
   }
 
   /// `perHead` is whether the value is a list of one a head.
@@ -150,8 +137,7 @@ struct ParameterCheck {
 };
 } // namespace
 
-LogicalResult ParameterCheck::check(const ParameterValue &value,
-                                    bool &perHead) const {
+LogicalResult ParameterCheck::check(const ParameterValue &value, bool &perHead) const {
   perHead = false;
   ParamKind kind = param.getKind();
   const Numbers *numbers = std::get_if<Numbers>(&value);
@@ -168,16 +154,14 @@ LogicalResult ParameterCheck::check(const ParameterValue &value,
     perHead = words && param.getPerHead();
     if (!perHead)
       return wrongKind(value);
-    return success(llvm::all_of(
-        *words, [&](const std::string &one) { return succeeded(word(one)); }));
+    return success(llvm::all_of(*words, [&](const std::string &one) { return succeeded(word(one)); }));
   }
   if (const double *one = std::get_if<double>(&value))
     return number(*one);
   perHead = numbers && param.getPerHead();
   if (!perHead)
     return wrongKind(value);
-  return success(llvm::all_of(
-      *numbers, [&](double one) { return succeeded(number(one)); }));
+  return success(llvm::all_of(*numbers, [&](double one) { return succeeded(number(one)); }));
 }
 
 static ParameterValue valueOfDefault(Attribute attr) {
@@ -193,36 +177,30 @@ static ParameterValue valueOfDefault(Attribute attr) {
   size_t side = size_t(std::lround(std::sqrt(double(bits.size()))));
   Relation rows;
   for (size_t row = 0; row < side; ++row)
-    rows.emplace_back(bits.begin() + row * side,
-                      bits.begin() + (row + 1) * side);
+    rows.emplace_back(bits.begin() + row * side, bits.begin() + (row + 1) * side);
   return rows;
 }
 
-LogicalResult falloff::verifyParameters(
-    PatternOp pattern,
-    llvm::ArrayRef<std::pair<std::string, ParameterValue>> given) {
+LogicalResult falloff::verifyParameters(PatternOp pattern,
+                                        llvm::ArrayRef<std::pair<std::string, ParameterValue>> given) {
   std::vector<std::string> known;
   for (ParamAttr param : pattern.getParams().getAsRange<ParamAttr>())
     known.push_back(param.getName().getValue().str());
   for (const auto &[name, value] : given) {
     auto it = llvm::find(known, name);
     if (it == known.end())
-      return pattern.emitError()
-             << "pattern '" << pattern.getSymName() << "' has no parameter '"
-             << name << "'" << suggest(name, known);
+      return pattern.emitError() << "pattern '" << pattern.getSymName() << "' has no parameter '" << name << "'"
+                                 << suggest(name, known);
     bool perHead = false;
-    if (failed(ParameterCheck{
-            pattern, cast<ParamAttr>(pattern.getParams()[it - known.begin()])}
-                   .check(value, perHead)))
+    if (failed(ParameterCheck{pattern, cast<ParamAttr>(pattern.getParams()[it - known.begin()])}.check(value, perHead)))
       return failure();
   }
   return success();
 }
 
-LogicalResult falloff::resolveParameters(
-    PatternOp pattern,
-    llvm::ArrayRef<std::pair<std::string, ParameterValue>> given,
-    BoundPattern &bound) {
+LogicalResult falloff::resolveParameters(PatternOp pattern,
+                                         llvm::ArrayRef<std::pair<std::string, ParameterValue>> given,
+                                         BoundPattern &bound) {
   if (failed(verifyParameters(pattern, given)))
     return failure();
   for (ParamAttr param : pattern.getParams().getAsRange<ParamAttr>()) {
@@ -231,15 +209,11 @@ LogicalResult falloff::resolveParameters(
       if (name == param.getName().getValue())
         value = &one;
     if (!value && !param.getValue())
-      return pattern.emitError()
-             << "pattern '" << pattern.getSymName() << "' expects "
-             << describe(param) << " for parameter '"
-             << param.getName().getValue() << "', but got none";
+      return pattern.emitError() << "pattern '" << pattern.getSymName() << "' expects " << describe(param)
+                                 << " for parameter '" << param.getName().getValue() << "', but got none";
     bool perHead = false;
-    bound.parameters.push_back(value ? *value
-                                     : valueOfDefault(param.getValue()));
-    if (failed(ParameterCheck{pattern, param}.check(bound.parameters.back(),
-                                                    perHead)))
+    bound.parameters.push_back(value ? *value : valueOfDefault(param.getValue()));
+    if (failed(ParameterCheck{pattern, param}.check(bound.parameters.back(), perHead)))
       return failure();
     bound.isPerHead.push_back(perHead);
   }

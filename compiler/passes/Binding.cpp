@@ -27,9 +27,8 @@ static std::vector<NamedSegment> segmentsOf(PatternOp pattern) {
   return segments;
 }
 
-static FailureOr<std::vector<unsigned>>
-resolveOrder(PatternOp pattern, llvm::ArrayRef<NamedSegment> segments,
-             llvm::ArrayRef<std::string> names) {
+static FailureOr<std::vector<unsigned>> resolveOrder(PatternOp pattern, llvm::ArrayRef<NamedSegment> segments,
+                                                     llvm::ArrayRef<std::string> names) {
   std::vector<std::string> known;
   std::vector<unsigned> order;
   for (const NamedSegment &segment : segments) {
@@ -42,21 +41,16 @@ resolveOrder(PatternOp pattern, llvm::ArrayRef<NamedSegment> segments,
   for (const std::string &name : names) {
     auto it = llvm::find(known, name);
     if (it == known.end())
-      return pattern.emitError()
-             << "pattern '" << pattern.getSymName() << "' has no segment '"
-             << name << "'" << suggest(name, known);
+      return pattern.emitError() << "pattern '" << pattern.getSymName() << "' has no segment '" << name << "'"
+                                 << suggest(name, known);
     unsigned index = it - known.begin();
     if (llvm::is_contained(order, index))
-      return pattern.emitError()
-             << "expects each segment once in the order, but got '" << name
-             << "' twice";
+      return pattern.emitError() << "expects each segment once in the order, but got '" << name << "' twice";
     order.push_back(index);
   }
   for (unsigned index = 0; index < known.size(); ++index)
     if (!llvm::is_contained(order, index))
-      return pattern.emitError()
-             << "expects all segments in the order, but got none of '"
-             << known[index] << "'";
+      return pattern.emitError() << "expects all segments in the order, but got none of '" << known[index] << "'";
   return order;
 }
 
@@ -64,8 +58,7 @@ resolveOrder(PatternOp pattern, llvm::ArrayRef<NamedSegment> segments,
 static LogicalResult resolveHeads(PatternOp pattern, BoundPattern &bound) {
   llvm::StringRef first;
   for (auto [param, value, perHead] :
-       llvm::zip(pattern.getParams().getAsRange<ParamAttr>(), bound.parameters,
-                 bound.isPerHead)) {
+       llvm::zip(pattern.getParams().getAsRange<ParamAttr>(), bound.parameters, bound.isPerHead)) {
     if (!perHead)
       continue;
     int64_t length = std::visit(
@@ -77,34 +70,28 @@ static LogicalResult resolveHeads(PatternOp pattern, BoundPattern &bound) {
         },
         value);
     if (length == 0)
-      return pattern.emitError()
-             << "expects one value a head of '" << param.getName().getValue()
-             << "', but got an empty list";
+      return pattern.emitError() << "expects one value a head of '" << param.getName().getValue()
+                                 << "', but got an empty list";
     if (first.empty()) {
       first = param.getName().getValue();
       bound.heads = length;
     } else if (length != bound.heads) {
-      return pattern.emitError()
-             << "expects lists of one value a head to agree in length, but got "
-             << bound.heads << " values of '" << first << "' and " << length
-             << " of '" << param.getName().getValue() << "'";
+      return pattern.emitError() << "expects lists of one value a head to agree in length, but got " << bound.heads
+                                 << " values of '" << first << "' and " << length << " of '"
+                                 << param.getName().getValue() << "'";
     }
   }
   return success();
 }
 
-FailureOr<BoundPattern> falloff::resolveBinding(PatternOp pattern,
-                                                const Binding &binding) {
+FailureOr<BoundPattern> falloff::resolveBinding(PatternOp pattern, const Binding &binding) {
   BoundPattern bound;
   std::vector<NamedSegment> segments = segmentsOf(pattern);
-  FailureOr<std::vector<unsigned>> order =
-      resolveOrder(pattern, segments, binding.order);
+  FailureOr<std::vector<unsigned>> order = resolveOrder(pattern, segments, binding.order);
   FailureOr<BoundExtents> extents =
       failed(order) ? FailureOr<BoundExtents>(failure())
-                    : resolveExtents(pattern.getLoc(), pattern.getSymName(),
-                                     segments, binding.extents);
-  if (failed(extents) ||
-      failed(resolveParameters(pattern, binding.parameters, bound)) ||
+                    : resolveExtents(pattern.getLoc(), pattern.getSymName(), segments, binding.extents);
+  if (failed(extents) || failed(resolveParameters(pattern, binding.parameters, bound)) ||
       failed(resolveHeads(pattern, bound)))
     return failure();
   bound.order = std::move(*order);

@@ -31,7 +31,10 @@ private:
   bool isWholeDomain() { return callee.getNumSegments() == caller.getNumSegments(); }
   /// The square of the callee's domain.
   Value domain();
-  Value meet(llvm::ArrayRef<Value> sets);
+  /// Intersection, which takes its name and place from `loc`.
+  Value meet(llvm::ArrayRef<Value> sets, Location loc);
+  /// Where the include stands, for a set that is called `name`; without one, for a set that has no name.
+  Location at(llvm::StringRef name = {});
   /// What limits a set of the callee: its `only`, and its domain unless `set`
   /// or a limit is within it anyhow.
   SmallVector<Value> limitsOf(Value set);
@@ -105,22 +108,29 @@ Value InlinedPattern::domain() {
   unsigned axis = 0;
   for (unsigned segment = 0; segment < callee.getNumSegments(); ++segment) {
     Value first = include.getAxes()[axis];
-    queries.push_back(QueriesOp::create(builder, include.getLoc(), setType, first));
-    keys.push_back(KeysOp::create(builder, include.getLoc(), setType, first));
+    queries.push_back(QueriesOp::create(builder, at(), setType, first));
+    keys.push_back(KeysOp::create(builder, at(), setType, first));
     axis += callee.getSegment(segment).getNumAxes();
   }
   auto join = [&](llvm::ArrayRef<Value> ends) -> Value {
     if (ends.size() == 1)
       return ends.front();
-    return AnyOfOp::create(builder, include.getLoc(), setType, ends);
+    return AnyOfOp::create(builder, at(), setType, ends);
   };
-  return domainSet = meet({join(queries), join(keys)});
+  return domainSet = meet({join(queries), join(keys)}, at("domain"));
 }
 
-Value InlinedPattern::meet(llvm::ArrayRef<Value> sets) {
+Location InlinedPattern::at(llvm::StringRef name) {
+  Location loc = include.getLoc();
+  if (auto named = dyn_cast<NameLoc>(loc))
+    loc = named.getChildLoc();
+  return name.empty() ? loc : NameLoc::get(builder.getStringAttr(name), loc);
+}
+
+Value InlinedPattern::meet(llvm::ArrayRef<Value> sets, Location loc) {
   if (sets.size() == 1)
     return sets.front();
-  return AllOfOp::create(builder, include.getLoc(), include.getSet().getType(), sets);
+  return AllOfOp::create(builder, loc, include.getSet().getType(), sets);
 }
 
 SmallVector<Value> InlinedPattern::limitsOf(Value set) {
@@ -133,7 +143,7 @@ SmallVector<Value> InlinedPattern::limitsOf(Value set) {
 Value InlinedPattern::limited(Value set) {
   SmallVector<Value> all{set};
   llvm::append_range(all, limitsOf(set));
-  return meet(all);
+  return meet(all, set.getLoc());
 }
 
 Value InlinedPattern::bounded(Value set) {
@@ -146,7 +156,7 @@ Value InlinedPattern::bounded(Value set) {
   llvm::append_range(all, limitsOf(Value()));
   if (all.empty())
     return set;
-  return BoundedOp::create(builder, include.getLoc(), set.getType(), set, meet(all));
+  return BoundedOp::create(builder, set.getLoc(), set.getType(), set, meet(all, at("limit")));
 }
 
 Value InlinedPattern::plain() {

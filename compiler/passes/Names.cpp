@@ -6,8 +6,7 @@
 
 using namespace falloff;
 
-std::string falloff::nearestName(llvm::StringRef name,
-                                 llvm::ArrayRef<std::string> candidates) {
+std::string falloff::nearestName(llvm::StringRef name, llvm::ArrayRef<std::string> candidates) {
   // A name is near if at most a third of it was mistyped, and one letter in
   // short names.
   unsigned best = std::max<size_t>(1, name.size() / 3) + 1;
@@ -29,13 +28,11 @@ std::string falloff::listNames(llvm::ArrayRef<std::string> names) {
   return llvm::join(quoted, ", ");
 }
 
-std::string falloff::suggest(llvm::StringRef name,
-                             llvm::ArrayRef<std::string> candidates) {
+std::string falloff::suggest(llvm::StringRef name, llvm::ArrayRef<std::string> candidates) {
   std::string nearest = nearestName(name, candidates);
   if (!nearest.empty())
     return "; did you mean '" + nearest + "'?";
   if (candidates.empty())
     return "; there is none";
-  return (candidates.size() == 1 ? "; the only one is " : "; expects one of ") +
-         listNames(candidates);
+  return (candidates.size() == 1 ? "; the only one is " : "; expects one of ") + listNames(candidates);
 }

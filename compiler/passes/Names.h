@@ -11,16 +11,14 @@
 namespace falloff {
 
 /// The candidate nearest to `name` by edit distance, or empty if none is near.
-std::string nearestName(llvm::StringRef name,
-                        llvm::ArrayRef<std::string> candidates);
+std::string nearestName(llvm::StringRef name, llvm::ArrayRef<std::string> candidates);
 
 /// "'x', 'y'".
 std::string listNames(llvm::ArrayRef<std::string> names);
 
 /// What to append to an error about an unknown name: "; did you mean 'x'?", or
 /// the names there are.
-std::string suggest(llvm::StringRef name,
-                    llvm::ArrayRef<std::string> candidates);
+std::string suggest(llvm::StringRef name, llvm::ArrayRef<std::string> candidates);
 
 } // namespace falloff
 

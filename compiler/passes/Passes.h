@@ -17,7 +17,7 @@ namespace falloff {
 #include "compiler/passes/Passes.h.inc"
 
 /// Registers every pass, and the pipelines of Pipelines.h by name.
-void registerAllPasses();
+void registerFalloffPasses();
 
 } // namespace falloff
 
