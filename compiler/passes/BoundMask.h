@@ -66,8 +66,7 @@ public:
 
   /// Pairs of the whole mask, or of ranges of tokens.
   int64_t pairs(int32_t node) const;
-  int64_t pairs(int32_t node, runtime::TokenRange queries,
-                runtime::TokenRange keys) const;
+  int64_t pairs(int32_t node, runtime::TokenRange queries, runtime::TokenRange keys) const;
 
   /// Queries (of a range) without a key (of a range), and the first of them, or
   /// -1.
@@ -75,12 +74,10 @@ public:
     int64_t first = -1, count = 0;
   };
   EmptyRows emptyRows(int32_t node) const;
-  EmptyRows emptyRows(int32_t node, runtime::TokenRange queries,
-                      runtime::TokenRange keys) const;
+  EmptyRows emptyRows(int32_t node, runtime::TokenRange queries, runtime::TokenRange keys) const;
 
   struct Impl;
-  explicit BoundMask(std::shared_ptr<const Impl> impl)
-      : impl(std::move(impl)) {}
+  explicit BoundMask(std::shared_ptr<const Impl> impl) : impl(std::move(impl)) {}
 
 private:
   friend class LeadingSignatures;
@@ -103,11 +100,9 @@ private:
 /// once.
 class LeadingSignatures {
 public:
-  LeadingSignatures(const BoundMask &mask, int32_t querySegment,
-                    int32_t keySegment, std::vector<int32_t> nodes);
+  LeadingSignatures(const BoundMask &mask, int32_t querySegment, int32_t keySegment, std::vector<int32_t> nodes);
   ~LeadingSignatures();
-  int32_t queryIndices()
-      const; ///< leading extent of the query segment; 1 if it has one axis
+  int32_t queryIndices() const; ///< leading extent of the query segment; 1 if it has one axis
   int32_t keyIndices() const;
   void row(int32_t f, int32_t *ids);
   int32_t size() const; ///< numbers given so far

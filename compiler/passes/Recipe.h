@@ -44,30 +44,17 @@ struct AxisRecipe {
 
 /// How one leaf, or one `when`, fills its tables.
 struct NodeRecipe {
-  enum Kind : uint8_t {
-    Nothing,
-    First,
-    Within,
-    Same,
-    Causal,
-    Window,
-    Width,
-    Beat,
-    Where,
-    Linked,
-    When
-  } kind = Nothing;
-  int32_t axis = -1; ///< of First to Width
-  Formula count; ///< n of First; K of Window; the width; the condition of Beat
-                 ///< and Where
-  Formula stride, dilation;  ///< of Window; empty: 1
-  bool causal = false;       ///< of Window
-  std::vector<int32_t> axes; ///< of Width and Beat: whose distances are read;
-                             ///< of Linked: its axes
-  int32_t parameter = -1;    ///< relation of Linked, choice of When
-  std::vector<std::vector<bool>>
-      relation;     ///< of Linked, where it is a constant
-  std::string word; ///< of When
+  enum Kind : uint8_t { Nothing, First, Within, Same, Causal, Window, Width, Beat, Where, Linked, When } kind = Nothing;
+  int32_t axis = -1;                       ///< of First to Width
+  Formula count;                           ///< n of First; K of Window; the width; the condition of Beat
+                                           ///< and Where
+  Formula stride, dilation;                ///< of Window; empty: 1
+  bool causal = false;                     ///< of Window
+  std::vector<int32_t> axes;               ///< of Width and Beat: whose distances are read;
+                                           ///< of Linked: its axes
+  int32_t parameter = -1;                  ///< relation of Linked, choice of When
+  std::vector<std::vector<bool>> relation; ///< of Linked, where it is a constant
+  std::string word;                        ///< of When
   int32_t source = -1;
 };
 
@@ -82,16 +69,14 @@ struct ProgramRecipe {
 
 /// A parameter's value for one class of heads: a number, a word, a table, or a
 /// relation.
-using ProgramValue = std::variant<double, std::string, std::vector<double>,
-                                  std::vector<std::vector<bool>>>;
+using ProgramValue = std::variant<double, std::string, std::vector<double>, std::vector<std::vector<bool>>>;
 
 /// What a program is bound with.
 struct ProgramInputs {
-  std::vector<std::vector<int64_t>>
-      extents; ///< by segment and axis, in the pattern's order
-  std::vector<ProgramValue> parameters; ///< by parameter
-  std::vector<unsigned> order; ///< order[i]: which of the pattern's segments
-                               ///< comes i-th; empty: its own
+  std::vector<std::vector<int64_t>> extents; ///< by segment and axis, in the pattern's order
+  std::vector<ProgramValue> parameters;      ///< by parameter
+  std::vector<unsigned> order;               ///< order[i]: which of the pattern's segments
+                                             ///< comes i-th; empty: its own
 };
 
 /// Why a program cannot be bound. `source` is that of the recipe at fault, or

@@ -21,8 +21,7 @@ public:
     text += '(';
     number(int64_t(node.kind));
     list(node.operands);
-    for (int32_t value : {node.segment, node.coordinate, node.query, node.equal,
-                          node.table, node.high})
+    for (int32_t value : {node.segment, node.coordinate, node.query, node.equal, node.table, node.high})
       number(value);
     list(node.coordinates);
     for (const WhereStep &step : node.where) {
@@ -42,8 +41,7 @@ std::string SetProgram::key() const {
   KeyWriter writer;
   writer.number(int64_t(segments.size()));
   for (const runtime::Coordinate &coordinate : coordinates)
-    for (int32_t value :
-         {coordinate.segment, coordinate.axis, coordinate.table})
+    for (int32_t value : {coordinate.segment, coordinate.axis, coordinate.table})
       writer.number(value);
   for (const SetNode &node : nodes)
     writer.node(node);
