@@ -427,3 +427,7 @@ void Binder::checkWhere(const SetNode &node) {
       checkOperand(operand, kind);
   }
 }
+
+runtime::MaskData falloff::bindTables(const ProgramRecipe &recipe, const ProgramInputs &inputs) {
+  return Binder(recipe, inputs).bind();
+}
