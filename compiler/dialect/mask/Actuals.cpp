@@ -176,7 +176,7 @@ void printActuals(OpAsmPrinter &printer, Operation *, ArrayAttr names, ArrayAttr
     if (isa<UnitAttr>(literal))
       printer << *param++;
     else
-      printLiteral(printer, literal);
+      printLiteral(printer.getStream(), literal);
   });
   printer << ')';
 }

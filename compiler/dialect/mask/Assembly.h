@@ -42,7 +42,8 @@ size_t sizeOfRelation(size_t links);
 
 /// A literal of any parameter: a number, a table, a relation or a word.
 mlir::ParseResult parseLiteral(mlir::AsmParser &parser, mlir::Attribute &literal);
-void printLiteral(mlir::AsmPrinter &printer, mlir::Attribute literal);
+/// The same, or another attribute as MLIR prints it.
+void printLiteral(llvm::raw_ostream &os, mlir::Attribute literal);
 
 //===----------------------------------------------------------------------===//
 // Directives

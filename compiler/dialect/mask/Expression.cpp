@@ -203,14 +203,14 @@ ParseResult parseExpr(OpAsmParser &parser, ExprAttr &expr, SmallVectorImpl<Unres
 }
 
 static FailureOr<Comparison> parseComparison(OpAsmParser &parser) {
-  SMLoc loc = parser.getCurrentLocation();
   if (succeeded(parser.parseOptionalLess()))
     return succeeded(parser.parseOptionalEqual()) ? Comparison::LessEqual : Comparison::Less;
   if (succeeded(parser.parseOptionalGreater()))
     return succeeded(parser.parseOptionalEqual()) ? Comparison::GreaterEqual : Comparison::Greater;
   if (succeeded(parser.parseOptionalEqual()) && succeeded(parser.parseOptionalEqual()))
     return Comparison::Equal;
-  return parser.emitError(loc, "expects a comparison, one of < <= > >= ==");
+  // What stands here may be the next line's, so the op is shown.
+  return parser.emitError(parser.getNameLoc(), "expects a comparison, one of < <= > >= ==");
 }
 
 ParseResult parseCondition(OpAsmParser &parser, ComparisonAttr &comparison, ExprAttr &left, ExprAttr &right,

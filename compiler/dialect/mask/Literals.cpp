@@ -160,8 +160,7 @@ static void printRelation(llvm::raw_ostream &os, ArrayRef<bool> links) {
   os << ']';
 }
 
-void printLiteral(AsmPrinter &printer, Attribute literal) {
-  llvm::raw_ostream &os = printer.getStream();
+void printLiteral(llvm::raw_ostream &os, Attribute literal) {
   if (auto word = dyn_cast<StringAttr>(literal)) {
     os << word.getValue();
   } else if (auto table = dyn_cast<DenseI64ArrayAttr>(literal)) {
@@ -172,13 +171,14 @@ void printLiteral(AsmPrinter &printer, Attribute literal) {
     printRelation(os, relation.asArrayRef());
   } else if (auto whole = dyn_cast<IntegerAttr>(literal)) {
     os << whole.getInt();
-  } else {
-    double value = cast<FloatAttr>(literal).getValueAsDouble();
+  } else if (auto real = dyn_cast<FloatAttr>(literal)) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    printNumber(stream, value);
+    printNumber(stream, real.getValueAsDouble());
     // A real stays a real when read back.
     os << text << (StringRef(text).contains('.') ? "" : ".0");
+  } else {
+    literal.print(os);
   }
 }
 

@@ -68,12 +68,9 @@ static LogicalResult verifyDefault(EmitError emitError, StringAttr name, ParamKi
   auto wrong = [&](StringRef wanted) {
     std::string text;
     llvm::raw_string_ostream os(text);
-    if (auto word = dyn_cast<StringAttr>(value))
-      os << '\'' << word.getValue() << '\'';
-    else
-      value.print(os, /*elideType=*/true);
+    printLiteral(os, value);
     return emitError() << "expects " << wanted << " as default of " << stringifyParamKind(kind) << " '"
-                       << name.getValue() << "', but got " << text;
+                       << name.getValue() << "', but got '" << text << "'";
   };
   switch (kind) {
   case ParamKind::Real: {

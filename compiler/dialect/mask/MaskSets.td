@@ -210,13 +210,13 @@ def WhenOp : Mask_SetOp<"when"> {
 
 class Mask_AlgebraOp<string mnemonic> : Mask_SetOp<mnemonic, [Commutative]> {
   let arguments = (ins Variadic<Mask_Set>:$sets);
-  let assemblyFormat = "($sets^)? `` custom<Attributes>(attr-dict)";
+  let assemblyFormat = "($sets^):(`nothing`)? `` custom<Attributes>(attr-dict)";
 }
 
 def AnyOfOp : Mask_AlgebraOp<"any_of"> {
   let summary = "union";
   let description = [{
-    Pairs of at least one of the sets. Of nothing: the empty set.
+    Pairs of at least one of the sets. `any_of nothing` is the empty set.
 
     ```mlir
     %seen = any_of %linked, %text
@@ -227,7 +227,7 @@ def AnyOfOp : Mask_AlgebraOp<"any_of"> {
 def AllOfOp : Mask_AlgebraOp<"all_of"> {
   let summary = "intersection";
   let description = [{
-    Pairs of each of the sets. Of nothing: every pair of the domain.
+    Pairs of each of the sets. `all_of nothing` is every pair of the domain.
 
     ```mlir
     %rays = all_of %band, %beat
@@ -238,7 +238,7 @@ def AllOfOp : Mask_AlgebraOp<"all_of"> {
 def NoneOfOp : Mask_AlgebraOp<"none_of"> {
   let summary = "pairs of none of the sets";
   let description = [{
-    D² ∖ ∪sets. D is the domain of the pattern that the op stands in, also where that pattern is included by a larger one.
+    D² ∖ ∪sets, so that `none_of nothing` is every pair of the domain. D is the domain of the pattern that the op stands in, also where that pattern is included by a larger one.
 
     ```mlir
     %far = none_of %near

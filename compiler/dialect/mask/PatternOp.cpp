@@ -117,10 +117,9 @@ LogicalResult PatternOp::verify() {
     return emitOpError("expects at least one segment, but got none");
   if (failed(verifyNames(*this)) || failed(verifyArguments(*this)) || failed(verifyHeads(*this)))
     return failure();
-  Block &body = getBody().front();
-  if (body.empty() || !isa<KeepOp>(body.back()))
-    return emitOpError("expects 'keep' at the end of the pattern, but got ")
-           << (body.empty() ? StringRef("nothing") : body.back().getName().getStringRef());
+  Operation &last = getBody().front().back();
+  if (!isa<KeepOp>(last))
+    return emitOpError("expects 'keep' at the end of the pattern, but got '") << last.getName().stripDialect() << "'";
   return success();
 }
 

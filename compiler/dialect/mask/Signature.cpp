@@ -156,7 +156,7 @@ static void printParam(OpAsmPrinter &printer, ParamAttr param, BlockArgument arg
     printer << " per head";
   if (param.getValue()) {
     printer << " = ";
-    printLiteral(printer, param.getValue());
+    printLiteral(printer.getStream(), param.getValue());
   }
 }
 

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How lit finds and runs the tests of this folder: each .mlir file says in its RUN lines what it checks."""
+
+# lit gives these two names to the file.
+# ruff: noqa: F821
+# mypy: disable-error-code="name-defined"
+
+import os
+import sys
+
+import lit.formats
+
+config.name = "falloff"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "python", "unit", "golden"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = config.falloff_test_dir
+
+config.environment["PATH"] = os.pathsep.join(
+    [config.falloff_tools_dir, config.llvm_tools_dir, config.environment["PATH"]]
+)
+# A leak check of LLVM's own tools is not ours to make; sanitizer options of the caller are kept.
+for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+if config.sanitizers:
+    config.available_features.add("sanitizers")
+
+config.substitutions.append(("%patterns", os.path.join(config.falloff_source_dir, "patterns")))
+config.substitutions.append(("%python", config.python or sys.executable))
