@@ -20,7 +20,7 @@ config.test_exec_root = config.falloff_test_dir
 config.environment["PATH"] = os.pathsep.join(
     [config.falloff_tools_dir, config.llvm_tools_dir, config.environment["PATH"]]
 )
-# A leak check of LLVM's own tools is not ours to make; sanitizer options of the caller are kept.
+# lit hides the caller's environment; options of a sanitizer are meant for the tools.
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
