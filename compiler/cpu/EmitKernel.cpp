@@ -20,9 +20,8 @@ namespace {
 class KernelEmitter {
 public:
   KernelEmitter(mlir::MLIRContext &context, const KernelSpec &spec)
-      : e(context), spec(spec), lanes(spec.lanes()),
-        floats(e.vector(lanes, e.f32)), scoreStride(KernelSpec::stepKeys * 4),
-        weightStride(KernelSpec::stepKeys * spec.elementBytes()) {}
+      : e(context), spec(spec), lanes(spec.lanes()), floats(e.vector(lanes, e.f32)),
+        scoreStride(KernelSpec::stepKeys * 4), weightStride(KernelSpec::stepKeys * spec.elementBytes()) {}
 
   mlir::OwningOpRef<mlir::ModuleOp> emit() {
     for (const int64_t *rows = spec.groups(); *rows; ++rows) {
@@ -55,95 +54,72 @@ private:
   Value loadSplat(Value address, int64_t offset) {
     if (!spec.pairs)
       return e.splat(e.load(e.f32, address, offset), lanes);
-    return e.bitcast(e.splat(e.load(e.i32, address, offset), lanes),
-                     e.vector(2 * lanes, e.bf16));
+    return e.bitcast(e.splat(e.load(e.i32, address, offset), lanes), e.vector(2 * lanes, e.bf16));
   }
   Value multiplyAdd(Value a, Value b, Value sum) {
     if (spec.pairs)
-      return e.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", floats,
-                         {sum, a, b});
+      return e.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", floats, {sum, a, b});
     return fma(a, b, sum);
   }
   Value fma(Value a, Value b, Value c) {
-    return spec.level == Level::Generic ? e.add(e.multiply(a, b), c)
-                                        : e.fma(a, b, c);
+    return spec.level == Level::Generic ? e.add(e.multiply(a, b), c) : e.fma(a, b, c);
   }
 
   /// The loop of both microkernels: sums[row][vector] += a[row] * b[vector]
   /// along `count`.
-  Values accumulate(int64_t rows, Value count, Values sums, Value b,
-                    llvm::function_ref<Value(Value, int64_t)> a) {
-    return e.loop(index(0), count, 1, sums,
-                  [&](Value at, llvm::ArrayRef<Value> now) {
-                    std::array<Value, 2> right =
-                        loadPanel(e.advance(b, at, panelBytes()));
-                    Values next;
-                    for (int64_t row = 0; row < rows; ++row) {
-                      Value left = a(at, row);
-                      for (int64_t vector = 0; vector < 2; ++vector)
-                        next.push_back(multiplyAdd(left, right[vector],
-                                                   now[2 * row + vector]));
-                    }
-                    return next;
-                  });
+  Values accumulate(int64_t rows, Value count, Values sums, Value b, llvm::function_ref<Value(Value, int64_t)> a) {
+    return e.loop(index(0), count, 1, sums, [&](Value at, llvm::ArrayRef<Value> now) {
+      std::array<Value, 2> right = loadPanel(e.advance(b, at, panelBytes()));
+      Values next;
+      for (int64_t row = 0; row < rows; ++row) {
+        Value left = a(at, row);
+        for (int64_t vector = 0; vector < 2; ++vector)
+          next.push_back(multiplyAdd(left, right[vector], now[2 * row + vector]));
+      }
+      return next;
+    });
   }
 
   /// scores_<rows>(q, k, scores, panels, depth)
   void emitScores(int64_t rows) {
     Type p = e.pointer, i = e.i64;
-    e.function(
-        "scores_" + std::to_string(rows), {p, p, p, i, i}, false,
-        [&](llvm::ArrayRef<Value> arguments) {
-          Value q = arguments[0], k = arguments[1], scores = arguments[2],
-                panels = arguments[3], depth = arguments[4];
-          Value panelStride = e.multiply(depth, index(panelBytes()));
-          e.loop(index(0), panels, 1, {},
-                 [&](Value panel, llvm::ArrayRef<Value>) {
-                   Value keys = e.advance(k, e.multiply(panel, panelStride), 1);
-                   Values sums(2 * rows, e.number(floats, 0));
-                   sums = accumulate(
-                       rows, depth, sums, keys, [&](Value at, int64_t row) {
-                         return loadSplat(e.advance(q, at, rows * 4), row * 4);
-                       });
-                   Value out = e.advance(scores, panel, spec.panel() * 4);
-                   for (int64_t n = 0; n < 2 * rows; ++n)
-                     e.store(sums[n], out,
-                             n / 2 * scoreStride + n % 2 * lanes * 4);
-                   return Values();
-                 });
-        });
+    e.function("scores_" + std::to_string(rows), {p, p, p, i, i}, false, [&](llvm::ArrayRef<Value> arguments) {
+      Value q = arguments[0], k = arguments[1], scores = arguments[2], panels = arguments[3], depth = arguments[4];
+      Value panelStride = e.multiply(depth, index(panelBytes()));
+      e.loop(index(0), panels, 1, {}, [&](Value panel, llvm::ArrayRef<Value>) {
+        Value keys = e.advance(k, e.multiply(panel, panelStride), 1);
+        Values sums(2 * rows, e.number(floats, 0));
+        sums = accumulate(rows, depth, sums, keys,
+                          [&](Value at, int64_t row) { return loadSplat(e.advance(q, at, rows * 4), row * 4); });
+        Value out = e.advance(scores, panel, spec.panel() * 4);
+        for (int64_t n = 0; n < 2 * rows; ++n)
+          e.store(sums[n], out, n / 2 * scoreStride + n % 2 * lanes * 4);
+        return Values();
+      });
+    });
   }
 
   /// values_<rows>(weights, v, valueStride, output, outputStride, count,
   /// valuePanels); count is of keys / unit
   void emitValues(int64_t rows) {
     Type p = e.pointer, i = e.i64;
-    e.function(
-        "values_" + std::to_string(rows), {p, p, i, p, i, i, i}, false,
-        [&](llvm::ArrayRef<Value> arguments) {
-          Value weights = arguments[0], v = arguments[1],
-                valueStride = arguments[2], output = arguments[3];
-          Value outputStride = arguments[4], count = arguments[5],
-                valuePanels = arguments[6];
-          e.loop(index(0), valuePanels, 1, {},
-                 [&](Value panel, llvm::ArrayRef<Value>) {
-                   Value values =
-                       e.advance(v, e.multiply(panel, valueStride), 1);
-                   Value out =
-                       e.advance(output, e.multiply(panel, outputStride), 1);
-                   Values sums;
-                   for (int64_t n = 0; n < 2 * rows; ++n)
-                     sums.push_back(e.load(floats, out, n * lanes * 4));
-                   sums = accumulate(
-                       rows, count, sums, values, [&](Value at, int64_t row) {
-                         return loadSplat(e.advance(weights, at, 4),
-                                          row * weightStride);
-                       });
-                   for (int64_t n = 0; n < 2 * rows; ++n)
-                     e.store(sums[n], out, n * lanes * 4);
-                   return Values();
-                 });
+    e.function("values_" + std::to_string(rows), {p, p, i, p, i, i, i}, false, [&](llvm::ArrayRef<Value> arguments) {
+      Value weights = arguments[0], v = arguments[1], valueStride = arguments[2], output = arguments[3];
+      Value outputStride = arguments[4], count = arguments[5], valuePanels = arguments[6];
+      e.loop(index(0), valuePanels, 1, {}, [&](Value panel, llvm::ArrayRef<Value>) {
+        Value values = e.advance(v, e.multiply(panel, valueStride), 1);
+        Value out = e.advance(output, e.multiply(panel, outputStride), 1);
+        Values sums;
+        for (int64_t n = 0; n < 2 * rows; ++n)
+          sums.push_back(e.load(floats, out, n * lanes * 4));
+        sums = accumulate(rows, count, sums, values, [&](Value at, int64_t row) {
+          return loadSplat(e.advance(weights, at, 4), row * weightStride);
         });
+        for (int64_t n = 0; n < 2 * rows; ++n)
+          e.store(sums[n], out, n * lanes * 4);
+        return Values();
+      });
+    });
   }
 
   /// sum of coefficients[i] f^i
@@ -160,8 +136,7 @@ private:
   Value exp2(Value x) {
     if (spec.level >= Level::Avx512) { // x - floor(x), and a scale that takes
                                        // the floor by itself
-      static const double narrow[] = {1.0, 0.6951168179512024,
-                                      0.22764496505260468, 0.077067069709301};
+      static const double narrow[] = {1.0, 0.6951168179512024, 0.22764496505260468, 0.077067069709301};
       static const double wide[] = {1.0,
                                     0.6931512951850891,
                                     0.24016444385051727,
@@ -169,21 +144,15 @@ private:
                                     0.009017029777169228,
                                     0.001867130515165627};
       Value all = e.integer(e.i16, -1), current = e.integer(e.i32, 4);
-      Value f = e.intrinsic("llvm.x86.avx512.mask.reduce.ps.512", floats,
-                            {x, e.integer(e.i32, 1), x, all, current});
+      Value f = e.intrinsic("llvm.x86.avx512.mask.reduce.ps.512", floats, {x, e.integer(e.i32, 1), x, all, current});
       Value p = spec.pairs ? polynomial(f, narrow) : polynomial(f, wide);
-      return e.intrinsic("llvm.x86.avx512.mask.scalef.ps.512", floats,
-                         {p, x, p, all, current});
+      return e.intrinsic("llvm.x86.avx512.mask.scalef.ps.512", floats, {p, x, p, all, current});
     }
     // Adding 1.5 * 2^23 rounds to a whole number, which then stands in the low
     // bits; the exponent takes it from there. At -127 the exponent field is 0,
     // so is the product.
-    static const double around[] = {1.0,
-                                    0.6931470036506653,
-                                    0.24022242426872253,
-                                    0.05550733581185341,
-                                    0.009671512991189957,
-                                    0.001326472731307149};
+    static const double around[] = {
+        1.0, 0.6931470036506653, 0.24022242426872253, 0.05550733581185341, 0.009671512991189957, 0.001326472731307149};
     Type integers = e.vector(lanes, e.i32);
     Value magic = e.number(floats, 12582912.0);
     x = e.maximum(e.number(floats, -127), x);
@@ -196,12 +165,10 @@ private:
 
   /// Scores of one vector; those whose bit is not set are -inf.
   Value loadScores(Value row, Value bits, Value panel, int64_t vector) {
-    Value scores = e.load(floats, e.advance(row, panel, spec.panel() * 4),
-                          vector * lanes * 4);
+    Value scores = e.load(floats, e.advance(row, panel, spec.panel() * 4), vector * lanes * 4);
     if (!bits)
       return scores;
-    Value mask = e.load(maskWord(), e.advance(bits, panel, spec.panel() / 8),
-                        vector * lanes / 8);
+    Value mask = e.load(maskWord(), e.advance(bits, panel, spec.panel() / 8), vector * lanes / 8);
     return e.select(e.bitcast(mask, e.vector(lanes, e.i1)), scores,
                     e.number(floats, -std::numeric_limits<double>::infinity()));
   }
@@ -210,73 +177,51 @@ private:
   /// mask, maskStride, panels, valuePanels, scale)
   void emitSoften(bool masked) {
     Type p = e.pointer, i = e.i64;
-    e.function(masked ? "soften_masked" : "soften",
-               {i, p, p, p, i, p, p, p, i, i, i, e.f32}, false,
+    e.function(masked ? "soften_masked" : "soften", {i, p, p, p, i, p, p, p, i, i, i, e.f32}, false,
                [&](llvm::ArrayRef<Value> arguments) {
-                 e.loop(index(0), arguments[0], 1, {},
-                        [&](Value row, llvm::ArrayRef<Value>) {
-                          softenRow(row, arguments, masked);
-                          return Values();
-                        });
+                 e.loop(index(0), arguments[0], 1, {}, [&](Value row, llvm::ArrayRef<Value>) {
+                   softenRow(row, arguments, masked);
+                   return Values();
+                 });
                });
   }
 
   void softenRow(Value row, llvm::ArrayRef<Value> arguments, bool masked) {
-    Value scores = e.advance(arguments[1], row, scoreStride),
-          weights = e.advance(arguments[2], row, weightStride);
-    Value output = e.advance(arguments[3], row, spec.panel() * 4),
-          outputStride = arguments[4];
-    Value maxima = e.advance(arguments[5], row, 4),
-          sums = e.advance(arguments[6], row, lanes * 4);
-    Value bits = masked
-                     ? e.advance(arguments[7], e.multiply(row, arguments[8]), 1)
-                     : Value();
-    Value panels = arguments[9], valuePanels = arguments[10],
-          scale = e.splat(arguments[11], lanes);
+    Value scores = e.advance(arguments[1], row, scoreStride), weights = e.advance(arguments[2], row, weightStride);
+    Value output = e.advance(arguments[3], row, spec.panel() * 4), outputStride = arguments[4];
+    Value maxima = e.advance(arguments[5], row, 4), sums = e.advance(arguments[6], row, lanes * 4);
+    Value bits = masked ? e.advance(arguments[7], e.multiply(row, arguments[8]), 1) : Value();
+    Value panels = arguments[9], valuePanels = arguments[10], scale = e.splat(arguments[11], lanes);
 
     Value none = e.number(floats, -std::numeric_limits<double>::infinity());
-    Values highest = e.loop(
-        index(0), panels, 1, {none, none},
-        [&](Value panel, llvm::ArrayRef<Value> now) {
-          return Values{e.maximum(loadScores(scores, bits, panel, 0), now[0]),
-                        e.maximum(loadScores(scores, bits, panel, 1), now[1])};
-        });
-    Value best = e.maximum(highest[0], highest[1]),
-          maximum = e.load(e.f32, maxima), sum = e.load(floats, sums);
+    Values highest = e.loop(index(0), panels, 1, {none, none}, [&](Value panel, llvm::ArrayRef<Value> now) {
+      return Values{e.maximum(loadScores(scores, bits, panel, 0), now[0]),
+                    e.maximum(loadScores(scores, bits, panel, 1), now[1])};
+    });
+    Value best = e.maximum(highest[0], highest[1]), maximum = e.load(e.f32, maxima), sum = e.load(floats, sums);
     Value excess = fma(best, scale, e.splat(negate(maximum), lanes));
-    Value over = e.bitcast(e.compare(Compare::Greater, excess,
-                                     e.number(floats, KernelSpec::slack)),
-                           maskWord());
+    Value over = e.bitcast(e.compare(Compare::Greater, excess, e.number(floats, KernelSpec::slack)), maskWord());
     Values moved = e.when(
-        e.compare(Compare::NotEqual, over, e.integer(maskWord(), 0)),
-        {e.f32, floats},
+        e.compare(Compare::NotEqual, over, e.integer(maskWord(), 0)), {e.f32, floats},
         [&] {
-          Value raised = e.maximum(
-              e.multiply(e.reduceMaximum(best), arguments[11]), maximum);
+          Value raised = e.maximum(e.multiply(e.reduceMaximum(best), arguments[11]), maximum);
           Value decay = exp2(e.splat(e.subtract(maximum, raised), lanes));
           e.store(raised, maxima);
-          e.loop(index(0), valuePanels, 1, {},
-                 [&](Value panel, llvm::ArrayRef<Value>) {
-                   Value out =
-                       e.advance(output, e.multiply(panel, outputStride), 1);
-                   for (int64_t vector = 0; vector < 2; ++vector)
-                     e.store(e.multiply(e.load(floats, out, vector * lanes * 4),
-                                        decay),
-                             out, vector * lanes * 4);
-                   return Values();
-                 });
+          e.loop(index(0), valuePanels, 1, {}, [&](Value panel, llvm::ArrayRef<Value>) {
+            Value out = e.advance(output, e.multiply(panel, outputStride), 1);
+            for (int64_t vector = 0; vector < 2; ++vector)
+              e.store(e.multiply(e.load(floats, out, vector * lanes * 4), decay), out, vector * lanes * 4);
+            return Values();
+          });
           return Values{raised, e.multiply(sum, decay)};
         },
         [&] { return Values{maximum, sum}; });
 
     Value shift = e.splat(negate(moved[0]), lanes);
-    Values total = e.loop(
-        index(0), panels, 1, {moved[1], e.number(floats, 0)},
-        [&](Value panel, llvm::ArrayRef<Value> now) {
-          Value low =
-              exp2(fma(loadScores(scores, bits, panel, 0), scale, shift));
-          Value high =
-              exp2(fma(loadScores(scores, bits, panel, 1), scale, shift));
+    Values total =
+        e.loop(index(0), panels, 1, {moved[1], e.number(floats, 0)}, [&](Value panel, llvm::ArrayRef<Value> now) {
+          Value low = exp2(fma(loadScores(scores, bits, panel, 0), scale, shift));
+          Value high = exp2(fma(loadScores(scores, bits, panel, 1), scale, shift));
           storeWeights(low, high, weights, panel);
           return Values{e.add(now[0], low), e.add(now[1], high)};
         });
@@ -290,9 +235,7 @@ private:
     Value out = e.advance(row, panel, spec.panel() * spec.elementBytes());
     if (spec.pairs) {
       Type narrow = e.vector(2 * lanes, e.bf16);
-      e.store(e.intrinsic("llvm.x86.avx512bf16.cvtne2ps2bf16.512", narrow,
-                          {high, low}),
-              out);
+      e.store(e.intrinsic("llvm.x86.avx512bf16.cvtne2ps2bf16.512", narrow, {high, low}), out);
       return;
     }
     e.store(low, out);
@@ -300,58 +243,46 @@ private:
   }
 
   /// A field of StepArguments.
-  Value field(Type type, Value arguments, size_t offset) {
-    return e.load(type, arguments, int64_t(offset));
-  }
+  Value field(Type type, Value arguments, size_t offset) { return e.load(type, arguments, int64_t(offset)); }
 
   void emitStep() {
-    e.function(
-        "step", {e.pointer}, true, [&](llvm::ArrayRef<Value> parameters) {
-          Value arguments = parameters[0];
-          auto pointer = [&](size_t offset) {
-            return field(e.pointer, arguments, offset);
-          };
-          auto number = [&](size_t offset) {
-            return field(e.i64, arguments, offset);
-          };
-          Block b;
-          b.q = pointer(offsetof(StepArguments, q));
-          b.k = pointer(offsetof(StepArguments, k));
-          b.v = pointer(offsetof(StepArguments, v));
-          b.valueStride = number(offsetof(StepArguments, valueStride));
-          b.scores = pointer(offsetof(StepArguments, scores));
-          b.weights = pointer(offsetof(StepArguments, weights));
-          b.output = pointer(offsetof(StepArguments, output));
-          b.maxima = pointer(offsetof(StepArguments, maxima));
-          b.sums = pointer(offsetof(StepArguments, sums));
-          b.mask = pointer(offsetof(StepArguments, mask));
-          b.masked = e.compare(Compare::NotEqual,
-                               number(offsetof(StepArguments, mask)), index(0));
-          b.maskStride = number(offsetof(StepArguments, maskStride));
-          b.panels = number(offsetof(StepArguments, panels));
-          b.depth = number(offsetof(StepArguments, depth));
-          b.valuePanels = number(offsetof(StepArguments, valuePanels));
-          b.scale = field(e.f32, arguments, offsetof(StepArguments, scale));
-          Value rows = number(offsetof(StepArguments, rows));
-          b.outputStride = e.multiply(rows, index(spec.panel() * 4));
-          Value whole = e.divide(rows, index(spec.group())),
-                rest = e.remainder(rows, index(spec.group()));
-          e.loop(index(0), whole, 1, {},
-                 [&](Value group, llvm::ArrayRef<Value>) {
-                   emitGroup(b, e.multiply(group, index(spec.group())),
-                             spec.group());
-                   return Values();
-                 });
-          for (const int64_t *size = spec.groups() + 1; *size; ++size)
-            e.when(e.compare(Compare::Equal, rest, index(*size)), [&] {
-              emitGroup(b, e.subtract(rows, index(*size)), *size);
-            });
-        });
+    e.function("step", {e.pointer}, true, [&](llvm::ArrayRef<Value> parameters) {
+      Value arguments = parameters[0];
+      auto pointer = [&](size_t offset) { return field(e.pointer, arguments, offset); };
+      auto number = [&](size_t offset) { return field(e.i64, arguments, offset); };
+      Block b;
+      b.q = pointer(offsetof(StepArguments, q));
+      b.k = pointer(offsetof(StepArguments, k));
+      b.v = pointer(offsetof(StepArguments, v));
+      b.valueStride = number(offsetof(StepArguments, valueStride));
+      b.scores = pointer(offsetof(StepArguments, scores));
+      b.weights = pointer(offsetof(StepArguments, weights));
+      b.output = pointer(offsetof(StepArguments, output));
+      b.maxima = pointer(offsetof(StepArguments, maxima));
+      b.sums = pointer(offsetof(StepArguments, sums));
+      b.mask = pointer(offsetof(StepArguments, mask));
+      b.masked = e.compare(Compare::NotEqual, number(offsetof(StepArguments, mask)), index(0));
+      b.maskStride = number(offsetof(StepArguments, maskStride));
+      b.panels = number(offsetof(StepArguments, panels));
+      b.depth = number(offsetof(StepArguments, depth));
+      b.valuePanels = number(offsetof(StepArguments, valuePanels));
+      b.scale = field(e.f32, arguments, offsetof(StepArguments, scale));
+      Value rows = number(offsetof(StepArguments, rows));
+      b.outputStride = e.multiply(rows, index(spec.panel() * 4));
+      Value whole = e.divide(rows, index(spec.group())), rest = e.remainder(rows, index(spec.group()));
+      e.loop(index(0), whole, 1, {}, [&](Value group, llvm::ArrayRef<Value>) {
+        emitGroup(b, e.multiply(group, index(spec.group())), spec.group());
+        return Values();
+      });
+      for (const int64_t *size = spec.groups() + 1; *size; ++size)
+        e.when(e.compare(Compare::Equal, rest, index(*size)),
+               [&] { emitGroup(b, e.subtract(rows, index(*size)), *size); });
+    });
   }
 
   struct Block {
-    Value q, k, v, valueStride, scores, weights, output, outputStride, maxima,
-        sums, mask, masked, maskStride, panels, depth, valuePanels, scale;
+    Value q, k, v, valueStride, scores, weights, output, outputStride, maxima, sums, mask, masked, maskStride, panels,
+        depth, valuePanels, scale;
   };
 
   /// One group of `rows` queries, the first being row `first` of the block.
@@ -359,32 +290,24 @@ private:
     std::string suffix = std::to_string(rows);
     Value q = e.advance(b.q, e.multiply(first, b.depth), 4);
     Value output = e.advance(b.output, first, spec.panel() * 4);
-    Value maxima = e.advance(b.maxima, first, 4),
-          sums = e.advance(b.sums, first, lanes * 4);
+    Value maxima = e.advance(b.maxima, first, 4), sums = e.advance(b.sums, first, lanes * 4);
     e.call("scores_" + suffix, {q, b.k, b.scores, b.panels, b.depth});
     auto soften = [&](const char *name, Value mask) {
-      e.call(name,
-             {index(rows), b.scores, b.weights, output, b.outputStride, maxima,
-              sums, mask, b.maskStride, b.panels, b.valuePanels, b.scale});
+      e.call(name, {index(rows), b.scores, b.weights, output, b.outputStride, maxima, sums, mask, b.maskStride,
+                    b.panels, b.valuePanels, b.scale});
       return Values();
     };
     e.when(
-        b.masked, {},
-        [&] {
-          return soften("soften_masked",
-                        e.advance(b.mask, e.multiply(first, b.maskStride), 1));
-        },
+        b.masked, {}, [&] { return soften("soften_masked", e.advance(b.mask, e.multiply(first, b.maskStride), 1)); },
         [&] { return soften("soften", b.mask); });
     Value count = e.multiply(b.panels, index(spec.panel() / spec.unit()));
-    e.call("values_" + suffix, {b.weights, b.v, b.valueStride, output,
-                                b.outputStride, count, b.valuePanels});
+    e.call("values_" + suffix, {b.weights, b.v, b.valueStride, output, b.outputStride, count, b.valuePanels});
   }
 };
 
 } // namespace
 
-mlir::OwningOpRef<mlir::ModuleOp> emitKernel(mlir::MLIRContext &context,
-                                             const KernelSpec &spec) {
+mlir::OwningOpRef<mlir::ModuleOp> emitKernel(mlir::MLIRContext &context, const KernelSpec &spec) {
   return KernelEmitter(context, spec).emit();
 }
 

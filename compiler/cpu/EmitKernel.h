@@ -11,8 +11,7 @@ namespace falloff::cpu {
 
 /// A module with the exported function `step` (of type `Step`) for a processor
 /// and arithmetic.
-mlir::OwningOpRef<mlir::ModuleOp> emitKernel(mlir::MLIRContext &context,
-                                             const KernelSpec &spec);
+mlir::OwningOpRef<mlir::ModuleOp> emitKernel(mlir::MLIRContext &context, const KernelSpec &spec);
 
 } // namespace falloff::cpu
 

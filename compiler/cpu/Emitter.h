@@ -33,8 +33,7 @@ public:
 
   /// A function without results. Only `exported` ones can be looked up; the
   /// others stay calls (never inlined).
-  void function(llvm::StringRef name, llvm::ArrayRef<Type> arguments,
-                bool exported,
+  void function(llvm::StringRef name, llvm::ArrayRef<Type> arguments, bool exported,
                 llvm::function_ref<void(llvm::ArrayRef<Value>)> body);
   void call(llvm::StringRef name, llvm::ArrayRef<Value> arguments);
 
@@ -75,7 +74,7 @@ public:
   Value truncate(Value a, Type type); ///< integers
   Value extend(Value a, Type type);   ///< integers, unsigned
   Value toFloat(Value a,
-                Type type); ///< from signed integers, or from a narrower float
+                Type type);            ///< from signed integers, or from a narrower float
   Value toInteger(Value a, Type type); ///< from floats, towards zero
 
   Value splat(Value scalar, int64_t lanes);
@@ -84,21 +83,17 @@ public:
   Value reduceAdd(Value vector);
   Value extract(Value vector, int64_t lane);
   /// Lanes of base[index] where `mask`, else 0; `index` in units of `bytes`.
-  Value gather(Type vectorType, Value base, Value index, Value mask,
-               int64_t bytes);
+  Value gather(Type vectorType, Value base, Value index, Value mask, int64_t bytes);
   Value concatenateShuffle(Value a, Value b, llvm::ArrayRef<int64_t> lanes);
 
   /// An LLVM intrinsic by its full name.
-  Value intrinsic(llvm::StringRef name, Type result,
-                  llvm::ArrayRef<Value> arguments);
+  Value intrinsic(llvm::StringRef name, Type result, llvm::ArrayRef<Value> arguments);
 
   /// for (i = first; i < last; i += step), carrying values: the body returns
   /// their next ones.
-  Values loop(Value first, Value last, int64_t step,
-              llvm::ArrayRef<Value> carried,
+  Values loop(Value first, Value last, int64_t step, llvm::ArrayRef<Value> carried,
               llvm::function_ref<Values(Value, llvm::ArrayRef<Value>)> body);
-  Values when(Value condition, llvm::ArrayRef<Type> results,
-              llvm::function_ref<Values()> then,
+  Values when(Value condition, llvm::ArrayRef<Type> results, llvm::function_ref<Values()> then,
               llvm::function_ref<Values()> otherwise);
   void when(Value condition, llvm::function_ref<void()> then);
 

@@ -26,9 +26,7 @@
 namespace falloff::cpu {
 namespace {
 
-[[noreturn]] void fail(const std::string &what) {
-  throw std::runtime_error("the kernel compiler failed: " + what);
-}
+[[noreturn]] void fail(const std::string &what) { throw std::runtime_error("the kernel compiler failed: " + what); }
 
 template <typename T>
 T take(llvm::Expected<T> value) {
@@ -45,33 +43,29 @@ std::unique_ptr<llvm::TargetMachine> makeMachine(Level level) {
   });
   llvm::Triple triple(llvm::sys::getProcessTriple());
   std::string error;
-  const llvm::Target *target =
-      llvm::TargetRegistry::lookupTarget(triple, error);
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target)
     fail(error);
   TargetNames names = targetNames(level);
-  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, names.cpu, names.features, llvm::TargetOptions(),
-      llvm::Reloc::PIC_, llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default,
-      /*JIT=*/true));
+  return std::unique_ptr<llvm::TargetMachine>(
+      target->createTargetMachine(triple, names.cpu, names.features, llvm::TargetOptions(), llvm::Reloc::PIC_,
+                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default,
+                                  /*JIT=*/true));
 }
 
 /// A module on its way to machine code, with all it stands on.
 struct Translation {
   std::unique_ptr<mlir::MLIRContext> context = makeContext();
-  std::unique_ptr<llvm::LLVMContext> llvmContext =
-      std::make_unique<llvm::LLVMContext>();
+  std::unique_ptr<llvm::LLVMContext> llvmContext = std::make_unique<llvm::LLVMContext>();
   std::unique_ptr<llvm::TargetMachine> machine;
   std::unique_ptr<llvm::Module> module;
   std::string diagnostics;
 
-  Translation(Level level, const ModuleMaker &make)
-      : machine(makeMachine(level)) {
-    mlir::ScopedDiagnosticHandler handler(
-        context.get(), [&](mlir::Diagnostic &diagnostic) {
-          diagnostics += diagnostic.str() + "; ";
-          return mlir::success();
-        });
+  Translation(Level level, const ModuleMaker &make) : machine(makeMachine(level)) {
+    mlir::ScopedDiagnosticHandler handler(context.get(), [&](mlir::Diagnostic &diagnostic) {
+      diagnostics += diagnostic.str() + "; ";
+      return mlir::success();
+    });
     mlir::OwningOpRef<mlir::ModuleOp> source = make(*context);
     if (mlir::failed(lowerToLLVM(*source)))
       fail(diagnostics);
@@ -105,16 +99,12 @@ public:
     bytes = std::move(object);
     jit = take(llvm::orc::LLJITBuilder().create());
     auto process =
-        take(llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
-            jit->getDataLayout().getGlobalPrefix()));
+        take(llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(jit->getDataLayout().getGlobalPrefix()));
     jit->getMainJITDylib().addGenerator(std::move(process));
-    if (llvm::Error error = jit->addObjectFile(
-            llvm::MemoryBuffer::getMemBufferCopy(bytes, "falloff")))
+    if (llvm::Error error = jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(bytes, "falloff")))
       fail(llvm::toString(std::move(error)));
   }
-  void *find(const std::string &name) const override {
-    return take(jit->lookup(name)).toPtr<void *>();
-  }
+  void *find(const std::string &name) const override { return take(jit->lookup(name)).toPtr<void *>(); }
 
 private:
   std::unique_ptr<llvm::orc::LLJIT> jit;
@@ -128,9 +118,7 @@ std::string compileObject(Level level, const ModuleMaker &make) {
   return Translation(level, make).emit(llvm::CodeGenFileType::ObjectFile);
 }
 
-std::shared_ptr<const Code> loadObject(std::string object) {
-  return std::make_shared<LoadedCode>(std::move(object));
-}
+std::shared_ptr<const Code> loadObject(std::string object) { return std::make_shared<LoadedCode>(std::move(object)); }
 
 std::string print(Level level, const ModuleMaker &make, Listing listing) {
   std::string text;
@@ -147,8 +135,7 @@ std::string print(Level level, const ModuleMaker &make, Listing listing) {
   return text;
 }
 
-std::shared_ptr<const Code> compileOnce(const std::string &key, Level level,
-                                        const ModuleMaker &make) {
+std::shared_ptr<const Code> compileOnce(const std::string &key, Level level, const ModuleMaker &make) {
   using Future = std::shared_future<std::shared_ptr<const Code>>;
   static std::mutex mutex;
   static std::map<std::string, Future> known;
@@ -175,9 +162,7 @@ std::shared_ptr<const Code> compileOnce(const std::string &key, Level level,
   try {
     auto start = std::chrono::steady_clock::now();
     auto code = std::make_shared<LoadedCode>(compileObject(level, make));
-    code->compileSeconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-            .count();
+    code->compileSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     promise.set_value(code);
     return code;
   } catch (...) {

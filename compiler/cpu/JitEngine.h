@@ -34,14 +34,12 @@ protected:
   std::string bytes;
 };
 
-using ModuleMaker =
-    std::function<mlir::OwningOpRef<mlir::ModuleOp>(mlir::MLIRContext &)>;
+using ModuleMaker = std::function<mlir::OwningOpRef<mlir::ModuleOp>(mlir::MLIRContext &)>;
 
 /// Code of a key, compiled by the first thread that asks while others wait for
 /// it. At most 256 are kept, the oldest dropped first. Throws
 /// std::runtime_error with the compiler's words if it refuses the module.
-std::shared_ptr<const Code> compileOnce(const std::string &key, Level level,
-                                        const ModuleMaker &make);
+std::shared_ptr<const Code> compileOnce(const std::string &key, Level level, const ModuleMaker &make);
 
 /// Object code of a module for a processor, and what loads it again.
 std::string compileObject(Level level, const ModuleMaker &make);

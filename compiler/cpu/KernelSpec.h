@@ -31,11 +31,8 @@ struct KernelSpec {
   /// Queries of a group, which one microkernel takes: whole groups of
   /// `groups()[0]`, then a smaller one. Multiples of the last, ending with it.
   const int64_t *groups() const {
-    static const int64_t wide[] = {12, 8, 4, 0}, narrow[] = {4, 0},
-                         plain[] = {2, 0};
-    return level >= Level::Avx512 ? wide
-           : level == Level::Avx2 ? narrow
-                                  : plain;
+    static const int64_t wide[] = {12, 8, 4, 0}, narrow[] = {4, 0}, plain[] = {2, 0};
+    return level >= Level::Avx512 ? wide : level == Level::Avx2 ? narrow : plain;
   }
   int64_t group() const { return groups()[0]; }
   int64_t rowMultiple() const { return level >= Level::Avx512 ? 4 : group(); }
@@ -52,9 +49,7 @@ struct KernelSpec {
   /// excluded score, -inf, weighs 0 against it.
   static constexpr float lowest = -3.4028234663852886e38f;
 
-  bool operator==(const KernelSpec &other) const {
-    return level == other.level && pairs == other.pairs;
-  }
+  bool operator==(const KernelSpec &other) const { return level == other.level && pairs == other.pairs; }
 };
 
 /// The arguments of `step`: a block of queries meets consecutive panels of

@@ -37,22 +37,19 @@ Level hostLevel() {
 }
 
 const char *nameOf(Level level) {
-  static const char *const names[] = {"generic", "avx2", "avx512",
-                                      "avx512bf16"};
+  static const char *const names[] = {"generic", "avx2", "avx512", "avx512bf16"};
   return names[int(level)];
 }
 
 Level parseLevel(const std::string &features) {
   if (features.empty() || features == "native")
     return hostLevel();
-  for (Level level :
-       {Level::Generic, Level::Avx2, Level::Avx512, Level::Avx512Bf16}) {
+  for (Level level : {Level::Generic, Level::Avx2, Level::Avx512, Level::Avx512Bf16}) {
     if (features != nameOf(level))
       continue;
     if (level > hostLevel())
-      throw std::invalid_argument(
-          "expects features of this processor, which are " +
-          std::string(nameOf(hostLevel())) + " and below, but got " + features);
+      throw std::invalid_argument("expects features of this processor, which are " + std::string(nameOf(hostLevel())) +
+                                  " and below, but got " + features);
     return level;
   }
   throw std::invalid_argument("expects features native, avx512bf16, avx512, "
@@ -84,8 +81,7 @@ TargetNames targetNames(Level level) {
 }
 
 std::string describeTarget(const std::string &features) {
-  return llvm::sys::getHostCPUName().str() + ", kernels for " +
-         nameOf(parseLevel(features));
+  return llvm::sys::getHostCPUName().str() + ", kernels for " + nameOf(parseLevel(features));
 }
 
 } // namespace falloff::cpu

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One call of attention: compile what is missing, then for a few key heads at a time pack their keys and values, run
+// all rows of the query heads that read them, and merge the pieces of split rows. Each row or piece is one thread's
+// from first to last, and pieces merge in key order.
+#include "compiler/cpu/Attention.h"
+#include "compiler/cpu/EmitKernel.h"
+#include "compiler/cpu/JitEngine.h"
+#include "compiler/cpu/RowRunner.h"
+#include "compiler/cpu/Target.h"
+#include "runtime/ThreadPool.h"
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace falloff::cpu {
+
+using runtime::DType;
+using runtime::Tensor;
+using runtime::ThreadPool;
+using runtime::TokenRange;
+
+namespace {
+
+/// Numbers too small for a normal float count as 0 while this lives: weights far below the largest would else take the
+/// processor's slow path.
+class FlushSmall {
+#if defined(__x86_64__)
+public:
+  FlushSmall() : before(_mm_getcsr()) { _mm_setcsr(before | 0x8040); }
+  ~FlushSmall() { _mm_setcsr(before); }
+
+private:
+  unsigned before;
+#endif
+};
+
+struct Kernels {
+  std::shared_ptr<const Code> step, functor;
+};
+
+ModuleMaker stepMaker(const KernelSpec &spec) {
+  return [spec](mlir::MLIRContext &context) { return emitKernel(context, spec); };
+}
+
+ModuleMaker functorMaker(const SetProgram &program) {
+  return [&program](mlir::MLIRContext &context) { return emitFunctor(context, program); };
+}
+
+bool hasTestedTile(const runtime::Plan &plan) {
+  return std::any_of(plan.tables.begin(), plan.tables.end(), [](const runtime::RowTable &table) {
+    return std::any_of(table.runs.begin(), table.runs.end(), [](const runtime::Run &run) { return !run.isFull(); });
+  });
+}
+
+Kernels compile(const runtime::Plan &plan, const SetProgram *program, const KernelSpec &spec) {
+  Kernels kernels;
+  kernels.step = compileOnce(spec.pairs ? "step of bf16 pairs" : "step of float32", spec.level, stepMaker(spec));
+  if (!hasTestedTile(plan))
+    return kernels;
+  if (!program)
+    throw std::invalid_argument("expects a set program for a plan with tested tiles, but got none");
+  kernels.functor = compileOnce("functor " + program->key(), spec.level, functorMaker(*program));
+  return kernels;
+}
+
+/// Results of the pieces of split rows of one query head, and where they merge.
+struct PieceResult {
+  std::vector<float> maxima, sums, values; ///< [query], [query], [query][column]
+};
+
+class Call {
+public:
+  Call(const runtime::Plan &plan, const SetProgram *program, const Tensor &q, const Tensor &k, const Tensor &v,
+       const Tensor &out, const Tensor &lse, const Options &options);
+  void run();
+
+private:
+  void shapeCall(const SetProgram *program);
+  void prepareTables();
+  void packChunk(int64_t first, int64_t count);
+  void runChunk(int64_t first, int64_t count);
+  void runPiece(int64_t batch, int64_t head, const PackedHead &packedHead, const RowPiece &piece, PieceResult *result,
+                RowRunner &runner);
+  void finish(int64_t batch, int64_t head, int64_t token, float maximum, float sum, const float *values);
+  void merge(int64_t batch, int64_t head, uint32_t row, const PieceResult *pieces, int64_t count);
+  std::vector<int32_t> queriesOf(uint32_t row) const;
+  TokenRange missing(int64_t batch) const { return missingTokens(plan.grid, options.textLengths, batch); }
+  uint32_t tableOf(int64_t head) const {
+    return plan.tableOf.empty() ? 0 : plan.tableOf[plan.tableOf.size() > 1 ? head : 0];
+  }
+
+  const runtime::Plan &plan;
+  const Tensor &q, &k, &v, &out, &lse;
+  const Options &options;
+  const TokenRange queryTokens, keyTokens;
+  const int64_t batches, heads, keyHeads, group;
+  int threads;
+  CallShape shape;
+  Kernels kernels;
+  KeyLayout layout;
+  std::vector<std::vector<uint32_t>> lanes; ///< by batch entry; one where text is whole
+  std::vector<QueryRows> rows;              ///< by table
+  std::vector<CoordinateReader> readers;
+  std::vector<TableData> tables;
+  int64_t keyBytes = 0, valueStride = 0, headBytes = 0;
+  Buffer packed;
+};
+
+Call::Call(const runtime::Plan &plan, const SetProgram *program, const Tensor &q, const Tensor &k, const Tensor &v,
+           const Tensor &out, const Tensor &lse, const Options &options)
+    : plan(plan), q(q), k(k), v(v), out(out), lse(lse), options(options), queryTokens(queryRange(plan.grid)),
+      keyTokens(keyRange(plan.grid)), batches(q.sizes[0]), heads(q.sizes[2]), keyHeads(k.sizes[2]),
+      group(heads / keyHeads), threads(options.threads > 0 ? options.threads : ThreadPool::processors()),
+      layout(plan.grid, specFor(parseLevel(options.features), q.dtype).panel()) {
+  shapeCall(program);
+  prepareTables();
+}
+
+void Call::shapeCall(const SetProgram *program) {
+  shape.spec = specFor(parseLevel(options.features), q.dtype);
+  kernels = compile(plan, program, shape.spec);
+  shape.step = reinterpret_cast<Step>(kernels.step->find("step"));
+  if (kernels.functor)
+    shape.functor = reinterpret_cast<Functor>(kernels.functor->find("pairs"));
+  int64_t panel = shape.spec.panel(), unit = shape.spec.unit();
+  shape.depth = (q.sizes[3] + unit - 1) / unit;
+  shape.valueDim = v.sizes[3];
+  shape.valuePanels = (shape.valueDim + panel - 1) / panel;
+  double scale = options.scale ? double(*options.scale) : 1 / std::sqrt(double(q.sizes[3]));
+  shape.scale = float(std::fabs(scale) * 1.4426950408889634);
+  shape.negate = scale < 0;
+  // Blocks of whole groups, large enough for K and V to be read from the second-level cache, not from memory.
+  int64_t multiple = shape.spec.rowMultiple(), capacity = std::max<int64_t>(plan.grid.queryCapacity, 1);
+  shape.blockRows = std::min<int64_t>((capacity + multiple - 1) / multiple * multiple, 240);
+  for (size_t tile = 0; tile + 1 < layout.firstPanel.size(); ++tile)
+    shape.tilePanels = std::max(shape.tilePanels, layout.firstPanel[tile + 1] - layout.firstPanel[tile]);
+  keyBytes = layout.panels() * panel * shape.depth * 4;
+  // Some lines more than a power of two, so that value panels of one step do not fall in the same cache sets.
+  valueStride = layout.panels() * panel * panel * shape.spec.elementBytes() + 9 * 64;
+  headBytes = (keyBytes + 63) / 64 * 64 + valueStride * shape.valuePanels;
+}
+
+void Call::prepareTables() {
+  for (int64_t batch = 0; batch < (options.textLengths.empty() ? 1 : batches); ++batch)
+    lanes.push_back(layout.lanes(missingTokens(plan.grid, options.textLengths, batch)));
+  for (const runtime::RowTable &table : plan.tables)
+    rows.emplace_back(plan, table);
+  static const int32_t empty = 0;
+  readers.reserve(plan.tables.size());
+  for (size_t number = 0; number < plan.tables.size(); ++number) {
+    TableData data;
+    data.rows = &rows[number];
+    if (rows[number].tested) {
+      const runtime::MaskData &mask = plan.masks.at(number);
+      readers.emplace_back(plan, mask);
+      data.coordinates = &readers.back();
+      for (const std::vector<int32_t> &table : mask.tables)
+        data.tables.push_back(table.empty() ? &empty : table.data());
+      data.numbers = mask.numbers.data();
+    }
+    tables.push_back(std::move(data));
+  }
+}
+
+void Call::run() {
+  int64_t pairs = batches * keyHeads; // of a batch entry and a key head
+  constexpr int64_t budget = int64_t(512) << 20;
+  int64_t chunk = std::clamp<int64_t>(budget / std::max<int64_t>(headBytes, 1), 1, std::max<int64_t>(pairs, 1));
+  if (pairs == 0)
+    return;
+  packed = Buffer(chunk * headBytes);
+  for (int64_t first = 0; first < pairs; first += chunk) {
+    int64_t count = std::min(chunk, pairs - first);
+    packChunk(first, count);
+    runChunk(first, count);
+  }
+}
+
+void Call::packChunk(int64_t first, int64_t count) {
+  constexpr int64_t panelsAtOnce = 16;
+  int64_t pieces = (layout.panels() + panelsAtOnce - 1) / panelsAtOnce, panel = layout.panel;
+  ThreadPool::shared().run(threads, count * pieces, [&](int64_t index, int) {
+    int64_t pair = first + index / pieces, batch = pair / keyHeads, head = pair % keyHeads;
+    char *keys = packed.data() + (index / pieces) * headBytes, *values = keys + (keyBytes + 63) / 64 * 64;
+    Rows keyRows(k, batch, head, keyTokens.first), valueRows(v, batch, head, keyTokens.first);
+    const std::vector<uint32_t> &lane = lanes[lanes.size() > 1 ? batch : 0];
+    int64_t begin = index % pieces * panelsAtOnce, end = std::min(begin + panelsAtOnce, layout.panels());
+    for (int64_t number = begin; number < end; ++number) {
+      int32_t tokens[64];
+      for (int64_t i = 0; i < panel; ++i)
+        tokens[i] = lane[number] >> i & 1 ? layout.tokens[number * panel + i] : -1;
+      packKeys(shape.spec, keyRows, tokens, panel, shape.depth, keys + number * panel * shape.depth * 4);
+      packValues(shape.spec, valueRows, tokens, panel, shape.valuePanels, valueStride,
+                 values + number * panel * panel * shape.spec.elementBytes());
+    }
+  });
+}
+
+void Call::runChunk(int64_t first, int64_t count) {
+  // Query heads of the chunk, one after the other, each with the pieces of its table.
+  std::vector<int64_t> firstItem{0}, firstResult{0};
+  auto headOf = [&](int64_t index) { return (first + index / group) % keyHeads * group + index % group; };
+  for (int64_t index = 0; index < count * group; ++index) {
+    const QueryRows &table = rows[tableOf(headOf(index))];
+    firstItem.push_back(firstItem.back() + int64_t(table.pieces.size()));
+    firstResult.push_back(firstResult.back() + table.slots);
+  }
+  std::vector<PieceResult> results(firstResult.back());
+  std::vector<std::unique_ptr<RowRunner>> runners(threads);
+  auto owner = [](const std::vector<int64_t> &starts, int64_t item) {
+    return std::upper_bound(starts.begin(), starts.end(), item) - starts.begin() - 1;
+  };
+  ThreadPool::shared().run(threads, firstItem.back(), [&](int64_t item, int worker) {
+    FlushSmall flush;
+    if (!runners[worker])
+      runners[worker] = std::make_unique<RowRunner>(shape, layout, int64_t(plan.coordinates.size()));
+    int64_t index = owner(firstItem, item), head = headOf(index);
+    const RowPiece &piece = rows[tableOf(head)].pieces[item - firstItem[index]];
+    PieceResult *result = piece.slot < 0 ? nullptr : &results[firstResult[index] + piece.slot];
+    const char *base = packed.data() + index / group * headBytes;
+    PackedHead packedHead{base, base + (keyBytes + 63) / 64 * 64, valueStride};
+    runPiece((first + index / group) / keyHeads, head, packedHead, piece, result, *runners[worker]);
+  });
+  if (results.empty())
+    return;
+  ThreadPool::shared().run(threads, count * group, [&](int64_t index, int) {
+    int64_t head = headOf(index), batch = (first + index / group) / keyHeads;
+    for (const QueryRows::SplitRow &split : rows[tableOf(head)].splitRows)
+      merge(batch, head, split.row, &results[firstResult[index] + split.firstSlot], split.slots);
+  });
+}
+
+std::vector<int32_t> Call::queriesOf(uint32_t row) const {
+  std::vector<int32_t> tokens(std::max<int64_t>(plan.grid.queryCapacity, 1));
+  tokens.resize(plan.grid.tileTokens(runtime::Side::Query, row, tokens.data()));
+  return tokens;
+}
+
+void Call::runPiece(int64_t batch, int64_t head, const PackedHead &packedHead, const RowPiece &piece,
+                    PieceResult *result, RowRunner &runner) {
+  const TableData &table = tables[tableOf(head)];
+  const std::vector<uint32_t> &lane = lanes[lanes.size() > 1 ? batch : 0];
+  std::vector<int32_t> tokens = queriesOf(piece.row);
+  std::vector<float> values(shape.valuePanels * layout.panel);
+  Rows queries(q, batch, head, queryTokens.first);
+  for (int64_t first = 0, total = int64_t(tokens.size()); first < total; first += shape.blockRows) {
+    int64_t count = std::min(shape.blockRows, total - first);
+    runner.begin(queries, tokens.data() + first, count, table, missing(batch));
+    runner.walk(packedHead, table, lane, piece.row, piece.firstTile, piece.lastTile, missing(batch));
+    for (int64_t query = 0; query < count; ++query) {
+      for (int64_t panel = 0; panel < shape.valuePanels; ++panel)
+        std::copy_n(runner.valuePanel(query, panel), layout.panel, values.data() + panel * layout.panel);
+      if (!result) {
+        finish(batch, head, tokens[first + query], runner.maximum(query), runner.sum(query), values.data());
+        continue;
+      }
+      result->maxima.push_back(runner.maximum(query));
+      result->sums.push_back(runner.sum(query));
+      result->values.insert(result->values.end(), values.begin(), values.begin() + shape.valueDim);
+    }
+  }
+}
+
+/// Writes one query's output: values / sum, and the log of the sum.
+void Call::finish(int64_t batch, int64_t head, int64_t token, float maximum, float sum, const float *values) {
+  bool empty = sum == 0 || holds(missing(batch), token);
+  float inverse = empty ? 0 : 1 / sum;
+  int64_t row = token - queryTokens.first, bytes = runtime::sizeOf(out.dtype);
+  char *to =
+      static_cast<char *>(out.data) + (batch * out.strides[0] + row * out.strides[1] + head * out.strides[2]) * bytes;
+  for (int64_t column = 0; column < shape.valueDim; ++column) {
+    float value = empty ? 0 : values[column] * inverse;
+    char *at = to + column * out.strides[3] * bytes;
+    if (out.dtype == DType::F32) {
+      std::memcpy(at, &value, 4);
+    } else {
+      uint16_t narrow = toBf16(value);
+      std::memcpy(at, &narrow, 2);
+    }
+  }
+  if (!lse.data)
+    return;
+  float log = empty ? -std::numeric_limits<float>::infinity()
+                    : float((double(maximum) + std::log2(double(sum))) * 0.6931471805599453);
+  std::memcpy(static_cast<char *>(lse.data) +
+                  (batch * lse.strides[0] + head * lse.strides[1] + row * lse.strides[2]) * 4,
+              &log, 4);
+}
+
+/// Brings the pieces of a row to one maximum and adds them, in key order.
+void Call::merge(int64_t batch, int64_t head, uint32_t row, const PieceResult *pieces, int64_t count) {
+  std::vector<int32_t> tokens = queriesOf(row);
+  std::vector<float> values(shape.valueDim);
+  for (size_t query = 0; query < tokens.size(); ++query) {
+    float maximum = KernelSpec::lowest, sum = 0;
+    for (int64_t piece = 0; piece < count; ++piece)
+      maximum = std::max(maximum, pieces[piece].maxima[query]);
+    std::fill(values.begin(), values.end(), 0.0f);
+    for (int64_t piece = 0; piece < count; ++piece) {
+      float weight = std::exp2(pieces[piece].maxima[query] - maximum);
+      sum += weight * pieces[piece].sums[query];
+      const float *from = pieces[piece].values.data() + query * shape.valueDim;
+      for (int64_t column = 0; column < shape.valueDim; ++column)
+        values[column] += weight * from[column];
+    }
+    finish(batch, head, tokens[query], maximum, sum, values.data());
+  }
+}
+
+} // namespace
+
+void attention(const runtime::Plan &plan, const SetProgram *program, const Tensor &q, const Tensor &k, const Tensor &v,
+               const Tensor &out, const Tensor &lse, const Options &options) {
+  std::string error = validate(plan, q, k, v, out, lse, options);
+  if (!error.empty())
+    throw std::invalid_argument(error);
+  Call(plan, program, q, k, v, out, lse, options).run();
+}
+
+double compileKernels(const runtime::Plan &plan, const SetProgram *program, DType dtype, const std::string &features) {
+  auto start = std::chrono::steady_clock::now();
+  Kernels kernels = compile(plan, program, specFor(parseLevel(features), dtype));
+  kernels.step->find("step");
+  if (kernels.functor)
+    kernels.functor->find("pairs");
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::string printKernel(const runtime::Plan &plan, const SetProgram *program, DType dtype, const std::string &stage,
+                        const std::string &features) {
+  Listing listing;
+  if (stage == "mlir")
+    listing = Listing::Mlir;
+  else if (stage == "llvm")
+    listing = Listing::Llvm;
+  else if (stage == "asm")
+    listing = Listing::Assembly;
+  else
+    throw std::invalid_argument("expects a stage mlir, llvm or asm, but got '" + stage + "'");
+  Level level = parseLevel(features);
+  std::string text;
+  if (program && hasTestedTile(plan))
+    text = print(level, functorMaker(*program), listing);
+  return text + print(level, stepMaker(specFor(level, dtype)), listing);
+}
+
+} // namespace falloff::cpu

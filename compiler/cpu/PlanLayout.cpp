@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads a plan once a call: integer work in proportion to tokens and runs, none of it a pair's.
+#include "compiler/cpu/PlanLayout.h"
+#include <algorithm>
+
+namespace falloff::cpu {
+
+using runtime::Grid;
+using runtime::Run;
+using runtime::Side;
+using runtime::TokenRange;
+
+static TokenRange rangeOr(TokenRange range, int64_t tokens) {
+  return range.first == 0 && range.last == 0 ? TokenRange{0, tokens} : range;
+}
+
+TokenRange queryRange(const Grid &grid) { return rangeOr(grid.queries, grid.tokens); }
+TokenRange keyRange(const Grid &grid) { return rangeOr(grid.keys, grid.tokens); }
+
+const runtime::Segment *textSegment(const Grid &grid) {
+  for (const runtime::Segment &segment : grid.segments)
+    if (std::find(segment.axes.begin(), segment.axes.end(), "token") != segment.axes.end())
+      return &segment;
+  return nullptr;
+}
+
+TokenRange missingTokens(const Grid &grid, const std::vector<int64_t> &textLengths, int64_t batch) {
+  const runtime::Segment *text = textSegment(grid);
+  if (textLengths.empty() || !text)
+    return {};
+  return {text->firstToken + textLengths[batch], text->firstToken + text->tokens()};
+}
+
+KeyLayout::KeyLayout(const Grid &grid, int64_t panel) : panel(panel) {
+  std::vector<int32_t> tile(std::max<int64_t>(grid.keyCapacity, 1));
+  firstPanel.reserve(grid.keyTiles + 1);
+  firstPanel.push_back(0);
+  for (int64_t number = 0; number < grid.keyTiles; ++number) {
+    int64_t count = grid.tileTokens(Side::Key, number, tile.data());
+    int64_t panels = (count + panel - 1) / panel;
+    firstPanel.push_back(firstPanel.back() + panels);
+    tokens.insert(tokens.end(), tile.begin(), tile.begin() + count);
+    tokens.resize(firstPanel.back() * panel, -1);
+  }
+}
+
+std::vector<uint32_t> KeyLayout::lanes(TokenRange missing) const {
+  std::vector<uint32_t> masks(panels());
+  for (int64_t number = 0; number < panels(); ++number)
+    for (int64_t lane = 0; lane < panel; ++lane) {
+      int32_t token = tokens[number * panel + lane];
+      masks[number] |= uint32_t(token >= 0 && !holds(missing, token)) << lane;
+    }
+  return masks;
+}
+
+/// Rows of query tiles from rows of key tiles. Both are walked in order, so runs come out in order.
+static void transpose(const runtime::RowTable &table, int64_t queryTiles, std::vector<uint32_t> &rowStart,
+                      std::vector<Run> &runs) {
+  std::vector<std::vector<Run>> rows(queryTiles);
+  for (uint32_t key = 0; key + 1 < table.rowStart.size(); ++key)
+    for (uint32_t at = table.rowStart[key]; at < table.rowStart[key + 1]; ++at)
+      for (uint32_t query = table.runs[at].first(); query < table.runs[at].last(); ++query) {
+        std::vector<Run> &row = rows[query];
+        uint32_t test = table.runs[at].test();
+        if (!row.empty() && row.back().last() == key && row.back().test() == test)
+          row.back() = Run(row.back().first(), key + 1, test);
+        else
+          row.push_back(Run(key, key + 1, test));
+      }
+  rowStart.assign(1, 0);
+  for (const std::vector<Run> &row : rows) {
+    runs.insert(runs.end(), row.begin(), row.end());
+    rowStart.push_back(uint32_t(runs.size()));
+  }
+}
+
+QueryRows::QueryRows(const runtime::Plan &plan, const runtime::RowTable &table) {
+  uint32_t keyTiles = uint32_t(plan.grid.keyTiles), queryTiles = uint32_t(plan.grid.queryTiles);
+  std::vector<uint32_t> order = table.rowOrder;
+  std::vector<const runtime::Split *> splitOf(queryTiles);
+  if (plan.major == runtime::Major::Key) {
+    transpose(table, queryTiles, rowStart, runs);
+    order.clear(); // its order and splits are those of key rows
+  } else {
+    rowStart = table.rowStart;
+    runs = table.runs;
+    for (const runtime::Split &split : table.splits)
+      splitOf[split.row] = &split;
+  }
+  if (order.size() != queryTiles) {
+    order.resize(queryTiles);
+    for (uint32_t row = 0; row < queryTiles; ++row)
+      order[row] = row;
+  }
+  for (uint32_t row : order) {
+    if (!splitOf[row]) {
+      pieces.push_back({row, 0, keyTiles, -1});
+      continue;
+    }
+    const std::vector<uint32_t> &cuts = splitOf[row]->firstTiles;
+    splitRows.push_back({row, slots, int32_t(cuts.size()) + 1});
+    for (size_t piece = 0; piece <= cuts.size(); ++piece)
+      pieces.push_back({row, piece ? cuts[piece - 1] : 0, piece < cuts.size() ? cuts[piece] : keyTiles, slots++});
+  }
+  tested = std::any_of(runs.begin(), runs.end(), [](const Run &run) { return !run.isFull(); });
+}
+
+CoordinateReader::CoordinateReader(const runtime::Plan &plan, const runtime::MaskData &mask) : plan(plan) {
+  for (size_t number = 0; number < plan.grid.segments.size(); ++number) {
+    const runtime::Segment &segment = plan.grid.segments[number];
+    Part part;
+    part.range = {segment.firstToken, segment.firstToken + segment.tokens()};
+    part.id = number < plan.segmentIds.size() ? plan.segmentIds[number] : int32_t(number);
+    part.extents = segment.extents;
+    for (size_t c = 0; c < plan.coordinates.size(); ++c) {
+      const runtime::Coordinate &coordinate = plan.coordinates[c];
+      if (coordinate.segment == part.id)
+        part.axes.push_back(
+            {int32_t(c), coordinate.axis, coordinate.table < 0 ? nullptr : mask.tables[coordinate.table].data()});
+    }
+    parts.push_back(std::move(part));
+  }
+}
+
+void CoordinateReader::read(const int32_t *tokens, int64_t count, TokenRange missing, int32_t *coordinates,
+                            int64_t stride, int32_t *segments) const {
+  for (int64_t c = 0; c < int64_t(plan.coordinates.size()); ++c)
+    std::fill_n(coordinates + c * stride, count, 0);
+  const Part *part = nullptr;
+  for (int64_t lane = 0; lane < count; ++lane) {
+    int32_t token = tokens[lane];
+    segments[lane] = -1;
+    if (token < 0 || holds(missing, token))
+      continue;
+    if (!part || !holds(part->range, token))
+      for (const Part &candidate : parts)
+        if (holds(candidate.range, token))
+          part = &candidate;
+    segments[lane] = part->id;
+    uint32_t rest = uint32_t(token - part->range.first), position[8];
+    for (size_t axis = part->extents.size(); axis-- > 0;) {
+      uint32_t extent = uint32_t(part->extents[axis]);
+      position[axis] = axis ? rest % extent : rest;
+      rest = axis ? rest / extent : 0;
+    }
+    for (const Part::Axis &axis : part->axes) {
+      int32_t x = int32_t(position[axis.axis]);
+      coordinates[axis.coordinate * stride + lane] = axis.table ? axis.table[x] : x;
+    }
+  }
+}
+
+} // namespace falloff::cpu
