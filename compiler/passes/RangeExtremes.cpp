@@ -14,9 +14,10 @@ RangeExtremes::RangeExtremes(const int32_t *values, int64_t size) : values(value
   std::vector<Extremes> &blocks = levels.emplace_back((size + block - 1) / block);
   for (size_t b = 0; b < blocks.size(); ++b)
     blocks[b] = scan(int64_t(b) * block, std::min(size, int64_t(b + 1) * block));
-  for (size_t width = 1; 2 * width <= blocks.size(); width *= 2) {
+  size_t count = levels.front().size();
+  for (size_t width = 1; 2 * width <= count; width *= 2) {
     const std::vector<Extremes> below = levels.back();
-    std::vector<Extremes> level(below.size() - width);
+    std::vector<Extremes> level(count - 2 * width + 1);
     for (size_t b = 0; b < level.size(); ++b) {
       level[b] = below[b];
       level[b].meet(below[b + width]);
