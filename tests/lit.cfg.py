@@ -21,7 +21,7 @@ config.environment["PATH"] = os.pathsep.join(
     [config.falloff_tools_dir, config.llvm_tools_dir, config.environment["PATH"]]
 )
 # lit hides the caller's environment; options of a sanitizer are meant for the tools.
-for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+for name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 if config.sanitizers:
