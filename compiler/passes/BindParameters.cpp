@@ -85,8 +85,8 @@ static std::string faultOf(ParamKind kind, double number) {
   // Whole numbers stay exact in f64, and sums of a few of them in 64 bits.
   if (kind != ParamKind::Real && std::abs(number) > 9007199254740992.0)
     return "a number of at most 2^53";
-  if (kind == ParamKind::Table && number < 0)
-    return "numbers of at least 0";
+  if (kind != ParamKind::Real && number < 0)
+    return "a number of at least 0";
   return {};
 }
 

@@ -7,9 +7,8 @@
 using namespace falloff;
 
 std::string falloff::nearestName(llvm::StringRef name, llvm::ArrayRef<std::string> candidates) {
-  // A name is near if at most a third of it was mistyped, and one letter in
-  // short names.
-  unsigned best = std::max<size_t>(1, name.size() / 3) + 1;
+  // Two letters swapped are two edits; short names have less to go by.
+  unsigned best = (name.size() <= 3 ? 1 : std::max<size_t>(2, name.size() / 3)) + 1;
   std::string nearest;
   for (const std::string &candidate : candidates) {
     unsigned distance = name.edit_distance_insensitive(candidate);

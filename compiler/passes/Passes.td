@@ -47,7 +47,7 @@ def SimplifySets : Pass<"simplify-sets", "::mlir::ModuleOp"> {
   let description = [{
     Folds numbers that no longer depend on distances, leaves that keep nothing or everything, and set algebra; merges
     equal sets and erases dead ones. Works on bound and on unbound patterns and never changes what they mean. The
-    empty set reads `any_of` of nothing, every pair reads `all_of` of nothing.
+    empty set reads `any_of nothing`, every pair reads `all_of nothing`.
 
     Example: the first case of `tests/passes/simplify-sets.mlir`.
   }];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rewrites of `simplify-sets`. The empty set is `any_of` of nothing, every
-// pair is `all_of` of nothing.
+// The rewrites of `simplify-sets`. The empty set is `any_of nothing`, every
+// pair is `all_of nothing`.
 #ifndef FALLOFF_COMPILER_PASSES_SIMPLIFY_H
 #define FALLOFF_COMPILER_PASSES_SIMPLIFY_H
 

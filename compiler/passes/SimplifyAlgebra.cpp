@@ -58,33 +58,41 @@ static bool isAbsorbed(Value set, const Sets &sets) {
   return dual && llvm::any_of(dual.getSets(), [&](Value inner) { return sets.contains(inner); });
 }
 
+/// What remains of the sets that `Op` joins, where `Dual` joins the other way: `any_of` and `all_of`, or the other way
+/// round. Null if the join is the dual of nothing, whatever the other sets: one of them is, or two are complements.
+template <typename Op, typename Dual>
+static std::optional<SmallVector<Value>> join(ValueRange operands) {
+  Sets sets = flatten<Op>(operands);
+  bool isDecided = holdComplements(sets) || llvm::any_of(sets, [](Value set) {
+                     auto dual = set.getDefiningOp<Dual>();
+                     return dual && dual.getSets().empty();
+                   });
+  if (isDecided)
+    return std::nullopt;
+  SmallVector<Value> kept;
+  for (Value set : sets)
+    if (!isAbsorbed<Dual>(set, sets))
+      kept.push_back(set);
+  return kept;
+}
+
 namespace {
-/// `any_of` with `all_of` as its dual, and the other way round.
 template <typename Op, typename Dual>
 struct SimplifyJoin : public OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
-    Sets sets = flatten<Op>(op.getSets());
-    // The dual of nothing decides alone.
-    bool isDecided = holdComplements(sets) || llvm::any_of(sets, [](Value set) {
-                       auto dual = set.getDefiningOp<Dual>();
-                       return dual && dual.getSets().empty();
-                     });
-    if (isDecided) {
+    std::optional<SmallVector<Value>> sets = join<Op, Dual>(op.getSets());
+    if (!sets) {
       rewriter.replaceOpWithNewOp<Dual>(op, op.getType(), ValueRange());
       return success();
     }
-    SmallVector<Value> kept;
-    for (Value set : sets)
-      if (!isAbsorbed<Dual>(set, sets))
-        kept.push_back(set);
-    if (kept.size() == 1) {
-      rewriter.replaceOp(op, kept.front());
+    if (sets->size() == 1) {
+      rewriter.replaceOp(op, sets->front());
       return success();
     }
-    if (llvm::equal(kept, op.getSets()))
+    if (llvm::equal(*sets, op.getSets()))
       return rewriter.notifyMatchFailure(op, "is simple");
-    rewriter.replaceOpWithNewOp<Op>(op, op.getType(), kept);
+    rewriter.replaceOpWithNewOp<Op>(op, op.getType(), *sets);
     return success();
   }
 };
@@ -141,41 +149,43 @@ struct SimplifyBounded : public OpRewritePattern<BoundedOp> {
 struct SimplifyKeep : public OpRewritePattern<KeepOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(KeepOp op, PatternRewriter &rewriter) const override {
-    Sets sets = flatten<AnyOfOp>(op.getSets());
-    Sets about = flatten<AnyOfOp>(op.getAbout());
-    Sets limits = flatten<AllOfOp>(op.getLimits());
-    if (llvm::any_of(sets, isEverything)) {
-      // Nothing is left to fill around.
-      Value everything = *llvm::find_if(sets, isEverything);
-      sets.clear();
-      sets.insert(everything);
-      about.clear();
+    auto sets = join<AnyOfOp, AllOfOp>(op.getSets());
+    auto about = join<AnyOfOp, AllOfOp>(op.getAbout());
+    auto limits = join<AllOfOp, AnyOfOp>(op.getLimits());
+    if (!about)
+      about = {find<AllOfOp>(op, op.getAbout(), rewriter)};
+    if (!sets) {
+      // Every pair is kept, so that nothing is left to fill around.
+      sets = {find<AllOfOp>(op, op.getSets(), rewriter)};
+      about->clear();
     }
-    if (llvm::any_of(limits, isEmptySet)) {
+    if (!limits) {
       // Nothing is kept within the empty set.
-      Value empty = *llvm::find_if(limits, isEmptySet);
-      sets.clear();
-      sets.insert(empty);
-      about.clear();
-      limits.clear();
+      sets = {find<AnyOfOp>(op, op.getLimits(), rewriter)};
+      about->clear();
+      limits.emplace();
     }
-    if (sets.empty() && about.empty())
-      sets.insert(isEmptySet(firstOf(op)) ? firstOf(op) : createEmpty(op, rewriter));
-    if (llvm::equal(sets, op.getSets()) && llvm::equal(about, op.getAbout()) && llvm::equal(limits, op.getLimits()))
+    // A pattern keeps at least one set, if only the empty one.
+    if (sets->empty() && about->empty())
+      sets = {find<AnyOfOp>(op, op.getSets(), rewriter)};
+    if (llvm::equal(*sets, op.getSets()) && llvm::equal(*about, op.getAbout()) && llvm::equal(*limits, op.getLimits()))
       return rewriter.notifyMatchFailure(op, "is simple");
     rewriter.modifyOpInPlace(op, [&] {
-      op.getSetsMutable().assign(sets.getArrayRef());
-      op.getAboutMutable().assign(about.getArrayRef());
-      op.getLimitsMutable().assign(limits.getArrayRef());
+      op.getSetsMutable().assign(*sets);
+      op.getAboutMutable().assign(*about);
+      op.getLimitsMutable().assign(*limits);
     });
     return success();
   }
 
 private:
-  /// A pattern keeps at least one set, if only the empty one.
-  static Value firstOf(KeepOp op) { return op.getSets().empty() ? op.getAbout().front() : op.getSets().front(); }
-  static Value createEmpty(KeepOp op, PatternRewriter &rewriter) {
-    return AnyOfOp::create(rewriter, op.getLoc(), firstOf(op).getType(), ValueRange());
+  /// `Op` of nothing: the one among `sets`, or a new one.
+  template <typename Op>
+  static Value find(KeepOp op, ValueRange sets, PatternRewriter &rewriter) {
+    for (Value set : sets)
+      if (auto found = set.getDefiningOp<Op>(); found && found.getSets().empty())
+        return set;
+    return Op::create(rewriter, op.getLoc(), SetType::get(op.getContext()), ValueRange());
   }
 };
 } // namespace

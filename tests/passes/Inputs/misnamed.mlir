@@ -1,0 +1,4 @@
+mask.pattern @another over (%token: ?) {
+  %past = causal %token
+  keep %past
+}
