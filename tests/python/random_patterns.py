@@ -59,7 +59,7 @@ class Builder(TermBuilder):
         a = self.rng.choice(self.axes)
         n = self.count_literal_or_parameter(0, 3)
         if self.chance(0.25):
-            n = self.let(self.expression(self.constant, 2), set())
+            n = self.let(self.expression(self.constant, 2))
         return self.add(
             "f", f"first {n.text} of %{a}", lambda s: both(s, a, lambda x: x.key < n.value(s).value)
         )
@@ -76,9 +76,9 @@ class Builder(TermBuilder):
             if others and self.chance(0.75):
                 used = self.rng.sample(others, min(len(others), self.rng.randint(1, 2)))
                 n = self.expression(lambda: self.distance(self.rng.choice(used)), 3)
-                n = self.let(n, set(used))
+                n = self.let(n)
             else:
-                n = self.let(self.expression(self.constant, 2), set())
+                n = self.let(self.expression(self.constant, 2))
         return self.add(
             "w",
             f"within {n.text} of %{a}",
@@ -93,7 +93,7 @@ class Builder(TermBuilder):
 
     def window(self) -> str:
         segment = self.rng.randrange(len(self.segments))
-        choices = [a for a in self.plain_axes() if self.segment_of[a] == segment]
+        choices = [a for a in self.axes if self.segment_of[a] == segment]
         axes = self.rng.sample(choices, self.rng.randint(1, min(3, len(choices))))
         ones = [literal(1) for _ in axes]
         strided = self.chance(0.4)
@@ -127,9 +127,7 @@ class Builder(TermBuilder):
 
     def linked(self) -> str | None:
         segment = self.rng.randrange(len(self.segments))
-        choices = [
-            a for a in self.plain_axes() if self.segment_of[a] == segment and a in self.extents
-        ]
+        choices = [a for a in self.axes if self.segment_of[a] == segment and a in self.extents]
         axes = self.rng.sample(choices, min(len(choices), self.rng.randint(1, 2)))
         size = math.prod(self.extents[a] for a in axes)
         if not axes or not 1 <= size <= 16:
@@ -154,28 +152,25 @@ class Builder(TermBuilder):
         return self.add("l", f"linked {named(axes)} by %{p.name}", fn)
 
     def where(self) -> str:
-        kind = self.rng.random()
-        if kind < 0.4:  # a beat of distances along one segment
-            segment = self.rng.choice(self.segments)
-            axes = [a for a in self.axes if self.segment_of[a] == self.segments.index(segment)]
-            used = self.rng.sample(axes, min(len(axes), self.rng.randint(1, 2)))
+        by_distance = self.chance(0.4)
+        segment = self.rng.randrange(len(self.segments))
+        near = [a for a in self.axes if self.segment_of[a] == segment]
+        used = self.rng.sample(near, min(len(near), self.rng.randint(1, 2)))
 
-            def leaf() -> Term:
+        def leaf() -> Term:
+            if by_distance:
                 return self.distance(self.rng.choice(used))
-        else:
-
-            def leaf() -> Term:
-                if self.chance(0.2):
-                    return self.distance(self.rng.choice(self.axes))
-                return self.end(self.rng.choice(["query", "key"]), self.rng.choice(self.axes))
+            if self.chance(0.2):
+                return self.distance(self.rng.choice(self.axes))
+            return self.end(self.rng.choice(["query", "key"]), self.rng.choice(self.axes))
 
         left, right = leaf(), self.constant()
         if self.chance(0.8):
             left = self.expression(leaf, 2)
         if self.chance(0.5):
             right = self.expression(leaf, 2)
-        if self.chance(0.3):
-            left = self.let(left, set())
+        if by_distance and self.chance(0.4):
+            left = self.let(left)
         compare, fn = self.rng.choice(
             [
                 ("<", np.less),

@@ -76,14 +76,10 @@ class TermBuilder:
         self.segment_of = {a: i for i, s in enumerate(segments) for a in s.axes}
         self.base = {a: a for s in segments for a in s.axes}
         self.axes = [a for s in segments for a in s.axes]
-        self.offset_axes: set[str] = set()
         self.parameters: list[Parameter] = []
         self.values: dict[str, Any] = {}  # of parameters; a list is one value a head
         self.statements: list[Statement] = []
         self.sets: list[str] = []
-        self.numbers: list[
-            tuple[str, Term, set[str]]
-        ] = []  # constants and lets: name, term, axes of distances
         self.callees: dict[str, Callable[[Scope], Meaning]] = {}
         self.patterns: list[Pattern] = []
         self.count = 0
@@ -128,16 +124,12 @@ class TermBuilder:
         if pick < 0.55:
             return literal(self.rng.choice([0.25, 0.5, 1.5, 2.75]))
         if pick < 0.7:
-            a = self.rng.choice(self.plain_axes())
+            a = self.rng.choice(self.axes)
             return Term(f"extent(%{a})", lambda s: Number(as_axis(s, a).extent))
         if pick < 0.85:
             return self.parameter_term(self.parameter("count", lambda: self.rng.randint(0, 7)))
         values = [0.1, 0.2, 0.75, 1.0, 1.3]
         return self.parameter_term(self.parameter("real", lambda: self.rng.choice(values)))
-
-    def plain_axes(self) -> list[str]:
-        """Axes that have an extent worth naming: not the offset of a split."""
-        return [a for a in self.axes if a not in self.offset_axes]
 
     def distance(self, a: str) -> Term:
         def value(s: Scope) -> Number:
@@ -224,7 +216,7 @@ class TermBuilder:
             atom=False,
         )
 
-    def let(self, term: Term, axes: set[str]) -> Term:
+    def let(self, term: Term) -> Term:
         """Names an expression, so that uses of it name its ends."""
         name = self.fresh("n")
 
@@ -232,54 +224,55 @@ class TermBuilder:
             s.names[name] = term.value(s)
 
         self.statements.append(Statement(f"%{name} = let {term.text}", run))
-        named = Term(f"%{name}", lambda s: s.names[name], term.whole, term.signed)
-        self.numbers.append((name, named, axes))
-        return named
+        return Term(f"%{name}", lambda s: s.names[name], term.whole, term.signed)
 
     # ---- axes
 
     def split(self) -> None:
-        a = self.rng.choice(self.plain_axes() if self.chance(0.9) else self.axes)
+        a = self.rng.choice(self.axes)
         part, offset = self.fresh("s"), self.fresh("o")
         bound = self.extents.get(self.base[a], 4)
-        same_everywhere = a in self.extents
+        starts: Callable[[Scope, int], list[int]]
         if self.chance(0.5):
             size = self.count_literal_or_parameter(1, max(2, bound))
             cut = f"by {size.text}"
-            same_everywhere &= size.text[0] != "%"
 
             def starts(s: Scope, extent: int) -> list[int]:
                 step = int(size.value(s).value)
-                return list(range(step, extent, step))
+                return list(range(0, extent, step))
         else:
             cuts = sorted(self.rng.randint(0, bound) for _ in range(self.rng.randint(1, 4)))
+            cut = f"at [{', '.join(map(str, cuts))}]"
             if self.chance(0.4):
-                p = self.parameter("table", lambda: [float(c) for c in cuts])
-                cut = f"at %{p.name}"
-            else:
-                cut = f"at [{', '.join(map(str, cuts))}]"
+                cut = f"at %{self.parameter('table', lambda: [float(c) for c in cuts]).name}"
 
             def starts(s: Scope, extent: int) -> list[int]:
-                return cuts
-
-        by_size = cut.startswith("by")
+                return [0, *cuts]
 
         def run(s: Scope) -> None:
             x = as_axis(s, a)
-            begins = np.array([0, *starts(s, x.extent)])
-            index = (np.searchsorted(begins[1:], x.values, side="right")).astype(np.int64)
-            parts = len(begins) if not by_size else -(-x.extent // int(size.value(s).value))
-            s.names[part] = Axis(np.where(x.inside, index, 0), x.inside, parts, x.segment)
-            rest = np.where(x.inside, x.values - begins[index], 0)
-            s.names[offset] = Axis(rest, x.inside, 0, x.segment)
+            begins = starts(s, x.extent)
+            numbers, rests, longest = parts_of(x.extent, begins)
+            for name, places, extent in ((part, numbers, len(begins)), (offset, rests, longest)):
+                values = np.where(x.inside, np.append(places, 0)[x.values], 0)
+                s.names[name] = Axis(values, x.inside, extent, x.segment)
 
         self.statements.append(Statement(f"%{part}, %{offset} = split %{a} {cut}", run))
         for axis in (part, offset):
             self.axes.append(axis)
             self.segment_of[axis] = self.segment_of[a]
             self.base[axis] = self.base[a]
-        self.offset_axes.add(offset)
-        if same_everywhere:
-            self.extents[part] = (
-                len(cuts) + 1 if not by_size else -(-self.extents[a] // int(cut[3:]))
-            )
+        if a in self.extents and not cut.startswith("by %"):
+            begins = starts(Scope({}, np.zeros(0, bool)), self.extents[a])
+            self.extents[part] = len(begins)
+            self.extents[offset] = parts_of(self.extents[a], begins)[2]
+
+
+def parts_of(
+    extent: int, begins: list[int]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
+    """Part and offset of each place of an axis, and the length of the longest part."""
+    places = np.arange(extent)
+    numbers = (places[:, None] >= np.array(begins[1:], np.int64)[None, :]).sum(axis=1)
+    rests = places - np.array(begins or [0])[numbers]
+    return numbers, rests, int(rests.max(initial=-1)) + 1

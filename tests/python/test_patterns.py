@@ -308,7 +308,7 @@ def test_pattern_files_are_short_and_name_their_source(path: Path) -> None:
     assert text.startswith("// SPDX-License-Identifier: Apache-2.0\n")
     assert len(text.splitlines()) < 30
     comment = "".join(line for line in text.splitlines() if line.startswith("//"))
-    assert re.search(r"arXiv\s?\W*\d{4}\.\d{5}|\w+/\w+[\w ]*@\w{7}", comment)
+    assert re.search(r"arXiv\s?\W*\d{4}\.\d{5}|[\w-]+/[\w-]+ @\w{7}", comment)
     assert f"mask.pattern @{path.stem}" in text
 
 
