@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How lit finds and runs the tests of this folder: each .mlir file says in its RUN lines what it checks."""
+"""How lit finds and runs the tests of this folder; each says in its RUN lines what it checks."""
 
 # lit gives these two names to the file.
 # ruff: noqa: F821

@@ -3,9 +3,7 @@
 // Reads pattern files, runs passes on them and prints the result: `falloff-opt
 // radial.mlir --link-includes`.
 #include "compiler/dialect/mask/Mask.h"
-#ifdef FALLOFF_HAS_PASSES
 #include "compiler/passes/Passes.h"
-#endif
 #ifdef FALLOFF_HAS_SCHEDULE
 #include "compiler/dialect/schedule/Schedule.h"
 #endif
@@ -18,9 +16,7 @@ int main(int argc, char **argv) {
 #ifdef FALLOFF_HAS_SCHEDULE
   registry.insert<falloff::schedule::ScheduleDialect>();
 #endif
-#ifdef FALLOFF_HAS_PASSES
   falloff::registerFalloffPasses();
-#endif
   mlir::registerTransformsPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Falloff's passes on pattern files\n", registry));
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Talks to the language server as an editor does and prints what it says: lsp_session.py FALLOFF_LSP."""
+"""Talks to the language server as an editor does: lsp_session.py FALLOFF_LSP."""
 
 import json
 import subprocess

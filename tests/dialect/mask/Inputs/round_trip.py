@@ -8,7 +8,9 @@ from pathlib import Path
 
 def run(tool: str, text: str, *options: str) -> str:
     """What the tool prints for a text; its messages go where ours go."""
-    done = subprocess.run([tool, *options], input=text, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        [tool, *options], input=text, stdout=subprocess.PIPE, text=True, check=True
+    )
     return done.stdout
 
 
