@@ -144,9 +144,9 @@ struct AttentionOptions {
 void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
                const runtime::Tensor &out, const runtime::Tensor &lse, const AttentionOptions &options);
 
-/// LLVM IR or assembly of the kernels that `attention` would run: stage "llvm" or "asm".
-std::string printKernel(const Plan &plan, const std::string &dtype, int64_t headDim, int64_t valueDim,
-                        const std::string &stage, const std::string &features);
+/// The kernels that `attention` would run, at any head dimension: stage "mlir", "llvm" or "asm".
+std::string printKernel(const Plan &plan, const std::string &dtype, const std::string &stage,
+                        const std::string &features);
 
 /// A processor's name and the vector features kernels are compiled for.
 std::string describeTarget(const std::string &features);

@@ -3,6 +3,8 @@
 // Keeps the first error of a run of the compiler and turns it into falloff::Error.
 
 #include "compiler/Diagnostics.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Location.h"
 
 using namespace mlir;

@@ -148,10 +148,7 @@ def compile_(arguments: argparse.Namespace) -> int:
     if arguments.emit in ("mask", "schedule"):
         text = mask.print(arguments.emit, **options)
     else:
-        dim = arguments.head_dim
         made = mask.plan(**options)._impl
-        text = _falloff.print_kernel(
-            made, arguments.dtype, dim, dim, arguments.emit, arguments.features
-        )
+        text = _falloff.print_kernel(made, arguments.dtype, arguments.emit, arguments.features)
     print(text, end="" if text.endswith("\n") else "\n")
     return 0

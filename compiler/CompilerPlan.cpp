@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Plan and attention: from a mask or from blocks of the user's own to a schedule, and from there to kernels.
+
+#include "compiler/CompilerImpl.h"
+#include "compiler/Diagnostics.h"
+#include "compiler/cpu/Attention.h"
+#include "compiler/cpu/Target.h"
+#include "compiler/passes/Planner.h"
+
+using namespace mlir;
+
+namespace falloff {
+
+static ScheduleOptions scheduleOptions(const PlanOptions &options) {
+  ScheduleText text;
+  text.grid = options.grid;
+  text.tileQuery = options.tileQuery;
+  text.tileKey = options.tileKey;
+  text.rounding = options.rounding;
+  text.major = options.major;
+  text.target = options.target;
+  text.dtype = options.dtype;
+  text.headDim = options.headDim;
+  return valueOrRaise(parseSchedule(text));
+}
+
+Plan Mask::plan(const PlanOptions &options) const {
+  const BoundHeads &bound = *impl->bound;
+  ScheduleOptions schedule = scheduleOptions(options);
+  schedule.parameters = bound.parameters;
+  runtime::TokenRange whole{0, tokens()};
+  auto isWhole = [&](runtime::TokenRange range) { return range.first == whole.first && range.last == whole.last; };
+  if (!isWhole(impl->queries) || !isWhole(impl->keys)) {
+    schedule.queries = impl->queries;
+    schedule.keys = impl->keys;
+  }
+  auto plan = std::make_shared<Plan::Impl>();
+  plan->classes = bound.classes;
+  plan->plan = valueOrRaise(makePlan(bound.classes, bound.classOf, schedule));
+  return Plan(std::move(plan));
+}
+
+const runtime::Plan &Plan::data() const { return impl->plan; }
+
+std::vector<uint8_t> Plan::dense(int64_t head) const {
+  const runtime::Plan &plan = impl->plan;
+  if (head < 0 || (plan.tableOf.size() > 1 && head >= int64_t(plan.tableOf.size())))
+    throw Error("expects a head from 0 to " + std::to_string(plan.tableOf.size() - 1) + ", but got " +
+                std::to_string(head));
+  uint32_t table = plan.tableOf[plan.tableOf.size() == 1 ? 0 : head];
+  return densePairs(plan, table, impl->classes.empty() ? nullptr : &impl->classes[table]);
+}
+
+/// Runs of kept tiles of one matrix, row by row, and the pairs that they hold.
+static runtime::RowTable tableOfBlocks(const std::vector<uint8_t> &blocks, const runtime::Grid &grid) {
+  auto tokensIn = [&](runtime::Side side, int64_t tile) {
+    int64_t size = side == runtime::Side::Query ? grid.flatQueryTile : grid.flatKeyTile;
+    return std::min(size, grid.tokens - tile * size);
+  };
+  runtime::RowTable table;
+  table.rowStart.push_back(0);
+  for (int64_t row = 0; row < grid.queryTiles; ++row) {
+    const uint8_t *kept = blocks.data() + row * grid.keyTiles;
+    for (int64_t tile = 0; tile < grid.keyTiles; ++tile) {
+      if (!kept[tile])
+        continue;
+      int64_t first = tile;
+      while (tile + 1 < grid.keyTiles && kept[tile + 1])
+        ++tile;
+      table.runs.emplace_back(first, tile + 1, runtime::Run::full);
+      for (int64_t each = first; each <= tile; ++each)
+        table.pairsComputed += tokensIn(runtime::Side::Query, row) * tokensIn(runtime::Side::Key, each);
+      table.pairsIssued += (tile + 1 - first) * grid.queryCapacity * grid.keyCapacity;
+    }
+    table.rowStart.push_back(table.runs.size());
+  }
+  table.pairsInMask = table.pairsComputed;
+  orderRows(grid, runtime::Major::Query, table);
+  return table;
+}
+
+Plan Plan::fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_t tokens, int64_t queryTile,
+                         int64_t keyTile) {
+  if (blocks.empty())
+    throw Error("expects a block mask for at least one head, but got none");
+  runtime::Segment segment;
+  segment.name = "tokens";
+  segment.axes = {"token"};
+  segment.extents = {tokens};
+  auto impl = std::make_shared<Impl>();
+  runtime::Plan &plan = impl->plan;
+  plan.grid = valueOrRaise(flatGrid({segment}, queryTile, keyTile));
+  plan.pattern = "blocks";
+  plan.rounding = "given";
+  plan.segmentIds = {0};
+  size_t expected = plan.grid.queryTiles * plan.grid.keyTiles;
+  double density = 0;
+  for (size_t head = 0; head < blocks.size(); ++head) {
+    if (blocks[head].size() != expected)
+      throw Error("expects " + std::to_string(plan.grid.queryTiles) + " x " + std::to_string(plan.grid.keyTiles) +
+                  " blocks for " + std::to_string(tokens) + " tokens, but got " + std::to_string(blocks[head].size()) +
+                  " of head " + std::to_string(head));
+    plan.tables.push_back(tableOfBlocks(blocks[head], plan.grid));
+    plan.tableOf.push_back(head);
+    density += double(plan.tables.back().pairsInMask);
+  }
+  plan.masks.resize(plan.tables.size());
+  plan.density = tokens == 0 ? 0 : density / double(blocks.size()) / double(tokens) / double(tokens);
+  return Plan(std::move(impl));
+}
+
+static const SetProgram *programOf(const Plan &plan) {
+  return plan.impl->classes.empty() ? nullptr : &plan.impl->classes[0].program();
+}
+
+/// Runs `body`, turning what the back end throws into Error.
+template <typename Body>
+static auto translated(Body body) {
+  try {
+    return body();
+  } catch (const Error &) {
+    throw;
+  } catch (const std::exception &error) {
+    throw Error(error.what());
+  }
+}
+
+void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
+               const runtime::Tensor &out, const runtime::Tensor &lse, const AttentionOptions &options) {
+  cpu::Options launch;
+  launch.scale = options.scale;
+  launch.textLengths = options.textLengths;
+  launch.threads = options.threads;
+  launch.features = options.features;
+  translated([&] { cpu::attention(plan.data(), programOf(plan), q, k, v, out, lse, launch); });
+}
+
+static runtime::DType parseDType(const std::string &text) {
+  if (text == "bf16")
+    return runtime::DType::BF16;
+  if (text == "fp32")
+    return runtime::DType::F32;
+  throw Error("expects dtype bf16 or fp32, but got '" + text + "'");
+}
+
+std::string printKernel(const Plan &plan, const std::string &dtype, const std::string &stage,
+                        const std::string &features) {
+  return translated([&] { return cpu::printKernel(plan.data(), programOf(plan), parseDType(dtype), stage, features); });
+}
+
+std::string describeTarget(const std::string &features) {
+  return translated([&] { return cpu::describeTarget(features); });
+}
+
+} // namespace falloff
