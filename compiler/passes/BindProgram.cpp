@@ -14,15 +14,32 @@ namespace {
 
 /// An axis with its numbers: the coordinate of each position along the base axis.
 struct BoundAxis {
-  std::vector<int32_t> values;
-  int64_t extent = 0;
-  bool monotone = false;       ///< values never fall
-  std::vector<int32_t> starts; ///< where monotone: first position with a coordinate of at least i, i in 0 .. extent
+  std::vector<int32_t> values; ///< empty for a base axis: the position
+  int64_t positions = 0;       ///< along the base axis
+  int64_t extent = 0;          ///< number of coordinates
+  bool monotone = true;        ///< values never fall
+  std::vector<int32_t> starts; ///< where monotone: first position with a coordinate of at least i, i in 0 .. extent;
+                               ///< empty for a base axis
+  int64_t at(int64_t position) const { return values.empty() ? position : values[position]; }
+  int64_t startOf(int64_t coordinate) const { return starts.empty() ? coordinate : starts[coordinate]; }
 };
 
 /// Half-open range of coordinates.
 struct Range {
   int64_t lo = 0, hi = 0;
+};
+
+/// A leaf that keeps an interval of keys for each query, with its numbers.
+struct IntervalRule {
+  NodeRecipe::Kind kind;
+  int64_t count = 0; ///< keys of First; the width of Within; the size of Window
+  int64_t stride = 1, dilation = 1;
+  bool causal = false;
+
+  /// Coordinates of the keys that query coordinate x sees on an axis of n coordinates; of a dilated window: before the
+  /// test of residues.
+  Range rangeOf(int64_t x, int64_t n) const;
+  Range windowOf(int64_t x, int64_t n) const;
 };
 
 class Binder {
@@ -37,7 +54,7 @@ private:
   void bindCoordinates();
   void bindNode(const SetNode &node, const NodeRecipe &leaf);
   void bindInterval(const SetNode &node, const NodeRecipe &leaf);
-  Range window(const NodeRecipe &leaf, int64_t x, int64_t extent);
+  IntervalRule ruleOf(const NodeRecipe &leaf);
   void bindDistances(const SetNode &node, const NodeRecipe &leaf);
   void bindLinked(const SetNode &node, const NodeRecipe &leaf);
   void bindWhen(const SetNode &node, const NodeRecipe &leaf);
@@ -113,14 +130,13 @@ void Binder::bindAxis(int32_t number) {
   BoundAxis &bound = axes[number];
   source = axis.source;
   int64_t length = inputs.extents[axis.segment][axis.axis];
-  bound.values.resize(length);
+  bound.positions = length;
   if (axis.kind == AxisRecipe::Base) {
-    for (int64_t x = 0; x < length; ++x)
-      bound.values[x] = int32_t(x);
-    bound.extent = length;
-  } else {
-    splitValues(axis, bound);
+    extents[number] = bound.extent = length;
+    return;
   }
+  bound.values.resize(length);
+  splitValues(axis, bound);
   extents[number] = bound.extent;
   bound.monotone = std::is_sorted(bound.values.begin(), bound.values.end());
   if (!bound.monotone)
@@ -157,9 +173,9 @@ void Binder::splitValues(const AxisRecipe &axis, BoundAxis &bound) {
   const std::string &name = recipe.axes[axis.parent].name;
   if (axis.cut) {
     std::vector<int64_t> starts = startsOfParts(axis, parent.extent);
-    for (size_t x = 0; x < parent.values.size(); ++x) {
-      int64_t part = std::upper_bound(starts.begin() + 1, starts.end(), parent.values[x]) - starts.begin() - 1;
-      bound.values[x] = int32_t(axis.kind == AxisRecipe::Part ? part : parent.values[x] - starts[part]);
+    for (int64_t x = 0; x < parent.positions; ++x) {
+      int64_t part = std::upper_bound(starts.begin() + 1, starts.end(), parent.at(x)) - starts.begin() - 1;
+      bound.values[x] = int32_t(axis.kind == AxisRecipe::Part ? part : parent.at(x) - starts[part]);
     }
     starts.push_back(parent.extent);
     bound.extent = int64_t(starts.size()) - 1;
@@ -171,8 +187,8 @@ void Binder::splitValues(const AxisRecipe &axis, BoundAxis &bound) {
     return;
   }
   int64_t size = whole(axis.size, 1, (axis.kind == AxisRecipe::Residue ? "dilation of '" : "split of '") + name + "'");
-  for (size_t x = 0; x < parent.values.size(); ++x)
-    bound.values[x] = int32_t(axis.kind == AxisRecipe::Part ? parent.values[x] / size : parent.values[x] % size);
+  for (int64_t x = 0; x < parent.positions; ++x)
+    bound.values[x] = int32_t(axis.kind == AxisRecipe::Part ? parent.at(x) / size : parent.at(x) % size);
   bound.extent = axis.kind == AxisRecipe::Part ? (parent.extent + size - 1) / size : std::min(parent.extent, size);
 }
 
@@ -210,64 +226,68 @@ void Binder::bindNode(const SetNode &node, const NodeRecipe &leaf) {
   }
 }
 
-/// Coordinates of the keys that query coordinate x sees along one axis of a window; before the test of residues.
-Range Binder::window(const NodeRecipe &leaf, int64_t x, int64_t extent) {
-  const std::string &name = recipe.axes[leaf.axis].name;
-  int64_t size = whole(leaf.count, 0, "window over '" + name + "'");
-  int64_t stride = leaf.stride.empty() ? 1 : whole(leaf.stride, 1, "stride over '" + name + "'");
-  int64_t dilation = leaf.dilation.empty() ? 1 : whole(leaf.dilation, 1, "dilation over '" + name + "'");
+Range IntervalRule::windowOf(int64_t x, int64_t extent) const {
   int64_t residue = x % dilation, i = x / dilation;
   int64_t n = (extent - residue + dilation - 1) / dilation;
   int64_t lo, hi;
-  if (leaf.causal) {
+  if (causal) {
     int64_t leader = std::min(i / stride * stride + stride - 1, n - 1);
-    lo = std::max<int64_t>(leader - size + 1, 0);
+    lo = std::max<int64_t>(leader - count + 1, 0);
     hi = i + 1;
   } else {
     int64_t leader = std::min(i / stride * stride + stride / 2, n - 1);
-    lo = std::max<int64_t>(std::min(leader - size / 2, n - size), 0);
-    hi = lo + std::min(size, n);
+    lo = std::max<int64_t>(std::min(leader - count / 2, n - count), 0);
+    hi = lo + std::min(count, n);
   }
   if (lo >= hi)
     return {};
   return {lo * dilation + residue, (hi - 1) * dilation + residue + 1};
 }
 
+Range IntervalRule::rangeOf(int64_t x, int64_t n) const {
+  switch (kind) {
+  case NodeRecipe::First:
+    return {0, count};
+  case NodeRecipe::Within:
+    return {std::max<int64_t>(x - count, 0), std::min(x + count + 1, n)};
+  case NodeRecipe::Same:
+    return {x, x + 1};
+  case NodeRecipe::Causal:
+    return {0, x + 1};
+  default:
+    return windowOf(x, n);
+  }
+}
+
+IntervalRule Binder::ruleOf(const NodeRecipe &leaf) {
+  const std::string &name = recipe.axes[leaf.axis].name;
+  double n = double(extents[leaf.axis]);
+  IntervalRule rule{leaf.kind};
+  if (leaf.kind == NodeRecipe::First)
+    rule.count = int64_t(std::clamp(std::ceil(value(leaf.count, "first of '" + name + "'")), 0.0, n));
+  if (leaf.kind == NodeRecipe::Within)
+    rule.count = int64_t(std::clamp(std::floor(value(leaf.count, "the width within '" + name + "'")), -1.0, n));
+  if (leaf.kind != NodeRecipe::Window)
+    return rule;
+  rule.count = whole(leaf.count, 0, "window over '" + name + "'");
+  rule.stride = leaf.stride.empty() ? 1 : whole(leaf.stride, 1, "stride over '" + name + "'");
+  rule.dilation = leaf.dilation.empty() ? 1 : whole(leaf.dilation, 1, "dilation over '" + name + "'");
+  rule.causal = leaf.causal;
+  return rule;
+}
+
 void Binder::bindInterval(const SetNode &node, const NodeRecipe &leaf) {
   const BoundAxis &axis = axes[leaf.axis];
-  const std::string &name = recipe.axes[leaf.axis].name;
-  double bound = 0;
-  if (leaf.kind == NodeRecipe::First)
-    bound = std::ceil(value(leaf.count, "first of '" + name + "'"));
-  else if (leaf.kind == NodeRecipe::Within)
-    bound = std::floor(value(leaf.count, "the width within '" + name + "'"));
-  int64_t n = axis.extent, count = int64_t(std::clamp(bound, -1.0, double(n)));
-
-  std::vector<Range> ranges(n); // by coordinate
-  for (int64_t x = 0; x < n; ++x) {
-    Range &range = ranges[x];
-    if (leaf.kind == NodeRecipe::First)
-      range = {0, count};
-    else if (leaf.kind == NodeRecipe::Within)
-      range = {x - count, x + count + 1};
-    else if (leaf.kind == NodeRecipe::Same)
-      range = {x, x + 1};
-    else if (leaf.kind == NodeRecipe::Causal)
-      range = {0, x + 1};
-    else
-      range = window(leaf, x, n);
-    range = {std::clamp<int64_t>(range.lo, 0, n), std::clamp<int64_t>(range.hi, 0, n)};
-  }
-
+  IntervalRule rule = ruleOf(leaf);
   // By position along the base axis; in positions too, unless the coordinate is an offset.
   bool positions = node.coordinate == node.query;
   std::vector<int32_t> &lo = data.tables[node.table], &hi = data.tables[node.high];
-  lo.resize(axis.values.size());
-  hi.resize(axis.values.size());
-  for (size_t x = 0; x < axis.values.size(); ++x) {
-    Range range = ranges[axis.values[x]];
-    if (positions)
-      range = {axis.starts[range.lo], axis.starts[range.hi]};
+  lo.resize(axis.positions);
+  hi.resize(axis.positions);
+  for (int64_t x = 0; x < axis.positions; ++x) {
+    Range range = rule.rangeOf(axis.at(x), axis.extent);
+    if (positions && range.lo < range.hi)
+      range = {axis.startOf(range.lo), axis.startOf(range.hi)};
     bool empty = range.lo >= range.hi;
     lo[x] = empty ? 0 : int32_t(range.lo);
     hi[x] = empty ? 0 : int32_t(range.hi);

@@ -171,19 +171,31 @@ int64_t Counter::countWithout(int32_t axis, const Term &term, const Box &query, 
   for (int32_t set : term.sets)
     collectLeaves(set, leaves);
   AxisRanges ranges(query, key, axis);
-  llvm::SmallVector<std::pair<const Projection *, int64_t>, 16> digits;
+  AxisMask live = liveAxes(query, key);
+  struct Digit {
+    const BoundLeaf *leaf; ///< where this axis alone is left to it: whether it holds
+    const Projection *projection;
+    int64_t factor;
+  };
+  llvm::SmallVector<Digit, 16> digits;
   int64_t combinations = 1;
-  for (int32_t leaf : leaves) {
-    if (!(mask.leaves[leaf].axes & bothEnds(axis)))
+  for (int32_t number : leaves) {
+    const BoundLeaf &leaf = mask.leaves[number];
+    if (!(leaf.axes & bothEnds(axis)))
       continue;
-    const Projection &projection = mask.projection(leaf, axis);
-    digits.push_back({&projection, combinations});
+    const Projection &projection = mask.projection(number, axis);
+    bool alone = (leaf.axes & live & ~bothEnds(axis)) == 0;
+    digits.push_back({alone ? &leaf : nullptr, &projection, combinations});
     // Numbers must not run over, nor reach those that the map reserves; else nothing is shared.
-    if (__builtin_mul_overflow(combinations, projection.size(), &combinations) || combinations > INT64_MAX / 4)
+    if (__builtin_mul_overflow(combinations, alone ? 2 : projection.size(), &combinations) ||
+        combinations > INT64_MAX / 4) {
       combinations = -1;
-    if (combinations < 0)
       break;
+    }
   }
+  int32_t q[Box::maxAxes], k[Box::maxAxes];
+  std::copy(query.lo, query.lo + Box::maxAxes, q);
+  std::copy(key.lo, key.lo + Box::maxAxes, k);
   struct Share {
     int64_t pairs = 0;
     int32_t f = 0, g = 0;
@@ -191,12 +203,15 @@ int64_t Counter::countWithout(int32_t axis, const Term &term, const Box &query, 
   llvm::SmallDenseMap<int64_t, Share, 64> shares;
   for (int32_t f = ranges.queryLo; f < ranges.queryHi; ++f)
     for (int32_t g = ranges.keyLo; g < ranges.keyHi; ++g) {
+      q[axis] = f;
+      k[axis] = g;
       int64_t number = 0;
       if (combinations < 0)
         number = int64_t(f) << 31 | g;
       else
-        for (auto &[projection, factor] : digits)
-          number += factor * projection->of(f, g);
+        for (const Digit &digit : digits)
+          number +=
+              digit.factor * (digit.leaf ? int64_t(mask.contains(*digit.leaf, q, k)) : digit.projection->of(f, g));
       Share &share = shares[number];
       if (share.pairs++ == 0) {
         share.f = f;

@@ -19,6 +19,7 @@ struct Line {
     Interval, ///< lo[x] <= y < hi[x], along the base axis
     Band,     ///< coordinate of y within `width` of x's; the coordinate never falls
     Beat,     ///< by |x - y|
+    Related,  ///< by a relation of indices
     Pointwise
   } kind = Pointwise;
   bool holds = false;
@@ -27,7 +28,11 @@ struct Line {
   int32_t width = 0;
   std::vector<uint8_t> bits;   ///< of Beat: by distance
   std::vector<int32_t> before; ///< of Beat: how many of the first distances hold
+  std::vector<int32_t> index;  ///< of Related: by key of the range
 };
+
+constexpr int maxWords = 4;
+using Bits = std::array<uint64_t, maxWords>;
 
 /// Keys [lo, hi).
 struct KeyRange {
@@ -48,16 +53,18 @@ public:
   std::optional<int64_t> count();
 
 private:
-  static constexpr int words = 4;
-  static constexpr int32_t shortest = 64 * words; ///< longest range of keys that is counted by bits
-  using Bits = std::array<uint64_t, words>;
+  static constexpr int32_t shortest = 64 * maxWords; ///< longest range of keys that is counted by bits
 
   void add(int32_t node);
   Line lineOf(const BoundLeaf &leaf) const;
   bool makeTableLine(const BoundLeaf &leaf, Line &line) const;
   KeyRange rangeOf(const Line &line, int32_t x) const;
   int64_t countBits();
-  Bits bitsOf(const Line &line, int32_t x, int32_t first, int32_t last);
+  int64_t countIntersection() const;
+  Bits bitsOf(int32_t line, int32_t x);
+  Bits bitsOf(KeyRange range) const;
+  Bits relatedBits(int32_t line, int32_t x);
+  Bits pointwiseBits(const Line &line, int32_t x);
   int64_t countChanges();
   int64_t countPiece(int32_t x, KeyRange piece, int32_t beat) const;
   bool holdsAt(const std::vector<KeyRange> &keys, int32_t y, bool beat) const;
@@ -70,6 +77,12 @@ private:
   std::vector<Line> lines;
   std::vector<int32_t> leafOf; ///< by line
   std::vector<Step> steps;
+  int words = 0; ///< of a row of bits
+  struct Related {
+    int64_t row = -1; ///< whose bits these are
+    Bits bits;
+  };
+  std::vector<Related> related; ///< by line: the last row of a relation
 };
 
 } // namespace
@@ -104,6 +117,13 @@ Line Rows::lineOf(const BoundLeaf &leaf) const {
     line.kind = Line::Interval;
   else if (leaf.kind == SetKind::Width || leaf.kind == SetKind::Beat)
     (void)makeTableLine(leaf, line);
+  else if (leaf.kind == SetKind::Linked && ranges.keys() <= shortest) {
+    line.kind = Line::Related;
+    int32_t position[Box::maxAxes];
+    std::copy(key.lo, key.lo + Box::maxAxes, position);
+    for (int32_t &y = position[axis]; y < ranges.keyHi; ++y)
+      line.index.push_back(int32_t(coordinateIndex(mask, leaf, position)));
+  }
   return line;
 }
 
@@ -162,11 +182,14 @@ KeyRange Rows::rangeOf(const Line &line, int32_t x) const {
 }
 
 std::optional<int64_t> Rows::count() {
-  int beats = 0, pointwise = 0;
+  int beats = 0, pointwise = 0, ranged = 0;
   for (const Line &line : lines) {
     beats += line.kind == Line::Beat;
-    pointwise += line.kind == Line::Pointwise;
+    pointwise += line.kind == Line::Pointwise || line.kind == Line::Related;
+    ranged += line.kind == Line::Interval || line.kind == Line::Band;
   }
+  if (ranged == int(lines.size()) && steps.back().op == PairTree::And && steps.size() == lines.size() + 1)
+    return countIntersection();
   if (ranges.keys() <= shortest && (pointwise == 0 || ranges.queries() <= shortest))
     return countBits();
   if (pointwise == 0 && beats <= 1)
@@ -174,46 +197,90 @@ std::optional<int64_t> Rows::count() {
   return std::nullopt;
 }
 
+int64_t Rows::countIntersection() const {
+  int64_t total = 0;
+  for (int32_t x = ranges.queryLo; x < ranges.queryHi; ++x) {
+    KeyRange both{ranges.keyLo, ranges.keyHi};
+    for (const Line &line : lines) {
+      KeyRange range = rangeOf(line, x);
+      both = {std::max(both.lo, range.lo), std::min(both.hi, range.hi)};
+    }
+    total += std::max(0, both.hi - both.lo);
+  }
+  return total;
+}
+
 //===--- bits ---------------------------------------------------------------------------------------------------===//
 
-/// Bits of the keys [first, last), key `first` being bit 0.
-Rows::Bits Rows::bitsOf(const Line &line, int32_t x, int32_t first, int32_t last) {
+/// Bits of the keys in a range; bit 0 is the first key.
+Bits Rows::bitsOf(KeyRange range) const {
   Bits bits{};
-  KeyRange range{first, line.holds ? last : first};
-  if (line.kind == Line::Interval || line.kind == Line::Band)
-    range = rangeOf(line, x);
-  if (line.kind == Line::Beat || line.kind == Line::Pointwise) {
-    query.lo[axis] = x;
-    for (int32_t y = first; y < last; ++y) {
-      key.lo[axis] = y;
-      bool holds =
-          line.kind == Line::Beat ? line.bits[std::abs(x - y)] != 0 : mask.contains(*line.leaf, query.lo, key.lo);
-      bits[(y - first) / 64] |= uint64_t(holds) << ((y - first) % 64);
-    }
-    query.lo[axis] = ranges.queryLo;
-    key.lo[axis] = ranges.keyLo;
-    return bits;
-  }
+  auto below = [](int32_t n) { return n == 64 ? ~uint64_t(0) : (uint64_t(1) << n) - 1; };
   for (int32_t word = 0; word < words; ++word) {
-    int32_t lo = std::clamp(range.lo - first - 64 * word, 0, 64), hi = std::clamp(range.hi - first - 64 * word, 0, 64);
-    auto below = [](int32_t n) { return n == 64 ? ~uint64_t(0) : (uint64_t(1) << n) - 1; };
-    bits[word] = below(hi) & ~below(lo);
+    int32_t first = ranges.keyLo + 64 * word;
+    bits[word] = below(std::clamp(range.hi - first, 0, 64)) & ~below(std::clamp(range.lo - first, 0, 64));
   }
   return bits;
 }
 
+/// Neighbouring queries often share a row of the relation.
+Bits Rows::relatedBits(int32_t number, int32_t x) {
+  const Line &line = lines[number];
+  int32_t position[Box::maxAxes];
+  std::copy(query.lo, query.lo + Box::maxAxes, position);
+  position[axis] = x;
+  int64_t row = coordinateIndex(mask, *line.leaf, position);
+  Related &last = related[number];
+  if (last.row == row)
+    return last.bits;
+  last = {row, {}};
+  const int32_t *table = line.leaf->table + row * line.leaf->size;
+  for (size_t y = 0; y < line.index.size(); ++y)
+    last.bits[y / 64] |= uint64_t(table[line.index[y]] != 0) << (y % 64);
+  return last.bits;
+}
+
+Bits Rows::pointwiseBits(const Line &line, int32_t x) {
+  Bits bits{};
+  int32_t q[Box::maxAxes], k[Box::maxAxes];
+  std::copy(query.lo, query.lo + Box::maxAxes, q);
+  std::copy(key.lo, key.lo + Box::maxAxes, k);
+  q[axis] = x;
+  for (int32_t &y = k[axis]; y < ranges.keyHi; ++y) {
+    bool holds = line.kind == Line::Beat ? line.bits[std::abs(x - y)] != 0 : mask.contains(*line.leaf, q, k);
+    bits[(y - ranges.keyLo) / 64] |= uint64_t(holds) << ((y - ranges.keyLo) % 64);
+  }
+  return bits;
+}
+
+Bits Rows::bitsOf(int32_t number, int32_t x) {
+  const Line &line = lines[number];
+  switch (line.kind) {
+  case Line::Constant:
+    return bitsOf(KeyRange{ranges.keyLo, line.holds ? ranges.keyHi : ranges.keyLo});
+  case Line::Interval:
+  case Line::Band:
+    return bitsOf(rangeOf(line, x));
+  case Line::Related:
+    return relatedBits(number, x);
+  case Line::Beat:
+  case Line::Pointwise:
+    break;
+  }
+  return pointwiseBits(line, x);
+}
+
 int64_t Rows::countBits() {
   int64_t total = 0;
+  words = int((ranges.keys() + 63) / 64);
+  related.resize(lines.size());
   llvm::SmallVector<Bits, 16> stack;
-  Line everything;
-  everything.kind = Line::Constant;
-  everything.holds = true;
-  Bits valid = bitsOf(everything, 0, ranges.keyLo, ranges.keyHi);
+  Bits valid = bitsOf(KeyRange{ranges.keyLo, ranges.keyHi});
   for (int32_t x = ranges.queryLo; x < ranges.queryHi; ++x) {
     stack.clear();
     for (const Step &step : steps) {
       if (step.op == PairTree::Leaf) {
-        stack.push_back(bitsOf(lines[step.line], x, ranges.keyLo, ranges.keyHi));
+        stack.push_back(bitsOf(step.line, x));
         continue;
       }
       Bits result = stack[stack.size() - step.operands];
@@ -228,8 +295,8 @@ int64_t Rows::countBits() {
       stack.resize(stack.size() - step.operands);
       stack.push_back(result);
     }
-    for (uint64_t word : stack.back())
-      total += __builtin_popcountll(word);
+    for (int word = 0; word < words; ++word)
+      total += __builtin_popcountll(stack.back()[word]);
   }
   return total;
 }
