@@ -25,21 +25,18 @@ Parts falloff::splitBy(int64_t extent, int64_t size) {
     parts.part.push_back(int32_t(x / size));
     parts.offset.push_back(int32_t(x % size));
   }
-  parts.parts = (extent + size - 1) / size;
-  parts.longest = std::min(extent, size);
   return parts;
 }
 
 Parts falloff::splitAt(int64_t extent, llvm::ArrayRef<int64_t> cuts) {
   Parts parts;
-  parts.parts = int64_t(cuts.size()) + 1;
-  int64_t part = 0, start = 0;
+  size_t part = 0;
+  int64_t start = 0;
   for (int64_t x = 0; x < extent; ++x) {
-    while (part < int64_t(cuts.size()) && cuts[part] <= x)
+    while (part < cuts.size() && cuts[part] <= x)
       start = cuts[part++];
     parts.part.push_back(int32_t(part));
     parts.offset.push_back(int32_t(x - start));
-    parts.longest = std::max(parts.longest, x - start + 1);
   }
   return parts;
 }
@@ -73,19 +70,43 @@ std::optional<int64_t> falloff::wholeOf(Value number) {
   return int64_t(*value);
 }
 
-std::optional<Parts> falloff::partsOf(SplitOp split, int64_t extent) {
+namespace {
+/// How a split cuts: in parts of a size, or at cuts where there is no size.
+struct Cut {
+  std::optional<int64_t> size;
+  llvm::ArrayRef<int64_t> cuts;
+};
+} // namespace
+
+/// Null where the size or the table is no constant, or the size is below 1.
+static std::optional<Cut> cutOf(SplitOp split) {
   if (split.getCuts())
-    return splitAt(extent, *split.getCuts());
+    return Cut{std::nullopt, *split.getCuts()};
   if (Value table = split.getTable()) {
     auto constant = table.getDefiningOp<TableOp>();
-    return constant ? std::optional<Parts>(splitAt(extent, constant.getValues())) : std::nullopt;
+    return constant ? std::optional<Cut>(Cut{std::nullopt, constant.getValues()}) : std::nullopt;
   }
   std::optional<int64_t> size = split.getStaticSize();
   if (!size)
     size = wholeOf(split.getSize());
-  if (!size || *size < 1)
+  return size && *size >= 1 ? std::optional<Cut>(Cut{size, {}}) : std::nullopt;
+}
+
+std::optional<Parts> falloff::partsOf(SplitOp split, int64_t extent) {
+  std::optional<Cut> cut = cutOf(split);
+  if (!cut)
     return std::nullopt;
-  return splitBy(extent, *size);
+  return cut->size ? splitBy(extent, *cut->size) : splitAt(extent, cut->cuts);
+}
+
+/// Places of the longest part that `cuts` make of an axis.
+static int64_t longestPart(int64_t extent, llvm::ArrayRef<int64_t> cuts) {
+  int64_t longest = 0, start = 0;
+  for (int64_t cut : cuts) {
+    longest = std::max(longest, std::min(cut, extent) - start);
+    start = std::min(cut, extent);
+  }
+  return std::max(longest, extent - start);
 }
 
 std::optional<int64_t> falloff::extentOf(Value axis) {
@@ -97,10 +118,12 @@ std::optional<int64_t> falloff::extentOf(Value axis) {
   }
   auto split = axis.getDefiningOp<SplitOp>();
   std::optional<int64_t> whole = extentOf(split.getAxis());
-  std::optional<Parts> parts = whole ? partsOf(split, *whole) : std::nullopt;
-  if (!parts)
+  std::optional<Cut> cut = cutOf(split);
+  if (!whole || !cut)
     return std::nullopt;
-  return axis == split.getPart() ? parts->parts : parts->longest;
+  if (axis == split.getPart())
+    return cut->size ? (*whole + *cut->size - 1) / *cut->size : int64_t(cut->cuts.size()) + 1;
+  return cut->size ? std::min(*whole, *cut->size) : longestPart(*whole, cut->cuts);
 }
 
 static void addNamedEnds(ExprAttr expr, OperandRange args, NamedEnds &ends) {
@@ -165,14 +188,14 @@ void Axes::addSplit(SplitOp split) {
   const Axis &whole = at(split.getAxis());
   std::optional<Parts> parts = partsOf(split, whole.extent);
   assert(parts && "a bound pattern splits by constants");
-  auto add = [&](Value result, int64_t extent, llvm::ArrayRef<int32_t> places) {
+  auto add = [&](Value result, llvm::ArrayRef<int32_t> places) {
     auto axis = std::make_unique<Axis>();
     axis->segment = whole.segment;
-    axis->extent = extent;
+    axis->extent = *extentOf(result);
     for (int32_t place : whole.places)
       axis->places.push_back(place < 0 ? -1 : places[place]);
     axes[result] = std::move(axis);
   };
-  add(split.getPart(), parts->parts, parts->part);
-  add(split.getOffset(), parts->longest, parts->offset);
+  add(split.getPart(), parts->part);
+  add(split.getOffset(), parts->offset);
 }

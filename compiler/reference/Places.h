@@ -17,8 +17,6 @@ namespace falloff {
 /// An axis cut in parts: for each of its places, the part and the offset in it.
 struct Parts {
   std::vector<int32_t> part, offset;
-  int64_t parts = 0;   ///< number of parts, empty ones too: extent of the axis of parts
-  int64_t longest = 0; ///< places of the longest part: extent of the axis of offsets
 };
 
 /// Parts of `size` >= 1 places each; the last may be shorter.
@@ -38,7 +36,8 @@ std::optional<int64_t> wholeOf(mlir::Value number);
 /// no constant, or the size is below 1.
 std::optional<Parts> partsOf(mask::SplitOp split, int64_t extent);
 
-/// Number of places on an axis; null where an extent or a split is not known.
+/// Number of places on an axis; null where an extent or a split is not known. An axis of parts has as many as there are
+/// parts, empty ones too; one of offsets as many as the longest part.
 std::optional<int64_t> extentOf(mlir::Value axis);
 
 /// Axes whose segments the ends of a `where` must lie in, because an expression
