@@ -8,24 +8,48 @@
 
 using namespace falloff;
 
-Class falloff::classify(const BoundMask &mask, int32_t node, const Region &query, const Region &key) {
-  bool none = true, all = true;
-  for (const Box &q : query.boxes)
-    for (const Box &k : key.boxes) {
-      Class found = mask.classify(node, q, k);
-      none &= found == Class::None;
-      all &= found == Class::All;
-      if (!none && !all)
-        return Class::Some;
+/// Calls visit(query box, key box, times) until it returns false.
+template <typename Visit>
+void RegionQuestions::forEachPair(const Region &query, const Region &key, Visit visit) const {
+  if (leading.empty()) {
+    for (const Box &q : query.boxes)
+      for (const Box &k : key.boxes)
+        if (!visit(q, k, 1))
+          return;
+    return;
+  }
+  Box q = query.boxes.front(), k = key.boxes.front();
+  for (const Leading &pair : leading) {
+    if (pair.query >= 0) {
+      q.lo[0] = pair.query;
+      q.hi[0] = pair.query + 1;
     }
-  return none ? Class::None : Class::All;
+    if (pair.key >= 0) {
+      k.lo[0] = pair.key;
+      k.hi[0] = pair.key + 1;
+    }
+    if (!visit(q, k, pair.times))
+      return;
+  }
 }
 
-int64_t falloff::count(const BoundMask &mask, int32_t node, const Region &query, const Region &key) {
+Class RegionQuestions::classify(int32_t node, const Region &query, const Region &key) const {
+  bool none = true, all = true;
+  forEachPair(query, key, [&](const Box &q, const Box &k, int64_t) {
+    Class found = mask.classify(node, q, k);
+    none &= found == Class::None;
+    all &= found == Class::All;
+    return none || all;
+  });
+  return none ? Class::None : all ? Class::All : Class::Some;
+}
+
+int64_t RegionQuestions::count(int32_t node, const Region &query, const Region &key) const {
   int64_t pairs = 0;
-  for (const Box &q : query.boxes)
-    for (const Box &k : key.boxes)
-      pairs += mask.count(node, q, k);
+  forEachPair(query, key, [&](const Box &q, const Box &k, int64_t times) {
+    pairs += times * mask.count(node, q, k);
+    return true;
+  });
   return pairs;
 }
 
@@ -33,8 +57,10 @@ namespace {
 
 class BlockSolver {
 public:
-  BlockSolver(const BoundMask &mask, const Rounding &rounding, const TileSpace &queries, const TileSpace &keys);
+  BlockSolver(const RegionQuestions &questions, const Rounding &rounding, const TileSpace &queries,
+              const TileSpace &keys);
   Block solve();
+  TileTotals solveRows(llvm::ArrayRef<int32_t> rows);
 
 private:
   static constexpr int32_t groupTiles = 16;
@@ -56,7 +82,7 @@ private:
   bool touchesFull(int32_t row, int32_t group, const TileEntry &entry, int32_t slice);
   void append(int32_t first, int32_t last, uint32_t test);
 
-  const BoundMask &mask;
+  const RegionQuestions &ask;
   const SetProgram &program;
   const Rounding &rounding;
   const TileSpace &queries, &keys;
@@ -70,9 +96,11 @@ private:
 
 } // namespace
 
-BlockSolver::BlockSolver(const BoundMask &mask, const Rounding &rounding, const TileSpace &queries,
+BlockSolver::BlockSolver(const RegionQuestions &questions, const Rounding &rounding, const TileSpace &queries,
                          const TileSpace &keys)
-    : mask(mask), program(mask.program()), rounding(rounding), queries(queries), keys(keys) {
+    : ask(questions), program(questions.mask.program()), rounding(rounding), queries(queries), keys(keys) {
+  block.rowStart.push_back(0);
+  block.skippedStart.push_back(0);
   // A filled tile without limits keeps a key for each of its queries, and a row with a skipped tile has a filled one.
   isSkipping = rounding.kind == Rounding::Nearest &&
                std::any_of(program.abouts.begin(), program.abouts.end(), [&](const AboutGroup &group) {
@@ -80,9 +108,13 @@ BlockSolver::BlockSolver(const BoundMask &mask, const Rounding &rounding, const 
                });
 }
 
+TileTotals BlockSolver::solveRows(llvm::ArrayRef<int32_t> rows) {
+  for (int32_t row : rows)
+    solveGroup(queries.single(row));
+  return block.totals;
+}
+
 Block BlockSolver::solve() {
-  block.rowStart.push_back(0);
-  block.skippedStart.push_back(0);
   if (queries.tiles() > 0 && keys.tiles() > 0)
     solveGroups(queries.whole());
   block.rowStart.resize(queries.tiles() + 1, uint32_t(block.runs.size()));
@@ -135,7 +167,7 @@ void BlockSolver::solveGroup(TileRange range) {
 //===-- Finding tiles ---------------------------------------------------------------------------------------------===//
 
 void BlockSolver::descend(TileRange query, const Region &queryRegion, TileRange key, const Region &keyRegion) {
-  Class found = classify(mask, program.contains, queryRegion, keyRegion);
+  Class found = ask.classify(program.contains, queryRegion, keyRegion);
   if (found == Class::None)
     return;
   if (found == Class::All)
@@ -167,7 +199,7 @@ void BlockSolver::findRun(TileRange query, TileRange key, int64_t keyTokens) {
 
 void BlockSolver::findTile(TileRange query, const Region &queryRegion, TileRange key, const Region &keyRegion) {
   TileEntry entry;
-  entry.mask = count(mask, program.contains, queryRegion, keyRegion);
+  entry.mask = ask.count(program.contains, queryRegion, keyRegion);
   entry.pairs = queryRegion.tokens * keyRegion.tokens;
   if (entry.mask == 0)
     return;
@@ -185,8 +217,8 @@ void BlockSolver::findTile(TileRange query, const Region &queryRegion, TileRange
 void BlockSolver::measure(TileEntry &entry, const Region &queryRegion, const Region &keyRegion) {
   // What a class decides is not counted.
   auto pairs = [&](int32_t node) {
-    Class found = classify(mask, node, queryRegion, keyRegion);
-    return found == Class::None ? 0 : found == Class::All ? entry.pairs : count(mask, node, queryRegion, keyRegion);
+    Class found = ask.classify(node, queryRegion, keyRegion);
+    return found == Class::None ? 0 : found == Class::All ? entry.pairs : ask.count(node, queryRegion, keyRegion);
   };
   entry.exact = pairs(program.exact) > 0;
   for (size_t group = 0; group < program.abouts.size(); ++group) {
@@ -214,8 +246,8 @@ bool BlockSolver::touchesFull(int32_t row, int32_t group, const TileEntry &entry
   queries.regionOf(row, row + 1, queryRegion);
   keys.regionOf(first, last, keyRegion);
   int32_t set = program.abouts[group].set;
-  Class found = classify(mask, set, queryRegion, keyRegion);
-  return found == Class::All || (found == Class::Some && count(mask, set, queryRegion, keyRegion) > 0);
+  Class found = ask.classify(set, queryRegion, keyRegion);
+  return found == Class::All || (found == Class::Some && ask.count(set, queryRegion, keyRegion) > 0);
 }
 
 /// How a kept entry is tested, and the pairs that it computes.
@@ -235,7 +267,7 @@ uint32_t BlockSolver::testOf(int32_t row, const TileEntry &entry, int64_t &compu
     Region queryRegion, keyRegion;
     queries.regionOf(row, row + 1, queryRegion);
     keys.regionOf(entry.first, entry.last, keyRegion);
-    computed = count(mask, program.filled[entry.fills - 1], queryRegion, keyRegion);
+    computed = ask.count(program.filled[entry.fills - 1], queryRegion, keyRegion);
   }
   return computed == entry.pairs ? runtime::Run::full : runtime::Run::partial + entry.fills;
 }
@@ -273,7 +305,12 @@ void BlockSolver::append(int32_t first, int32_t last, uint32_t test) {
   block.runs.emplace_back(uint32_t(first), uint32_t(last), test);
 }
 
-Block falloff::solveBlock(const BoundMask &mask, const Rounding &rounding, const TileSpace &queries,
+Block falloff::solveBlock(const RegionQuestions &questions, const Rounding &rounding, const TileSpace &queries,
                           const TileSpace &keys) {
-  return BlockSolver(mask, rounding, queries, keys).solve();
+  return BlockSolver(questions, rounding, queries, keys).solve();
+}
+
+TileTotals falloff::solveRows(const RegionQuestions &questions, const Rounding &rounding, const TileSpace &queries,
+                              const TileSpace &keys, llvm::ArrayRef<int32_t> rows) {
+  return BlockSolver(questions, rounding, queries, keys).solveRows(rows);
 }

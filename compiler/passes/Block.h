@@ -37,12 +37,35 @@ struct Block {
 };
 
 /// What `classify` and `count` of a bound mask say of regions.
-Class classify(const BoundMask &mask, int32_t node, const Region &query, const Region &key);
-int64_t count(const BoundMask &mask, int32_t node, const Region &query, const Region &key);
+class RegionQuestions {
+public:
+  explicit RegionQuestions(const BoundMask &mask) : mask(mask) {}
+  /// Boxes stand for several pairs of leading indices: each pair (query index, key index), or -1 where the box has one
+  /// already, is asked about by itself and counts so many times.
+  void addLeading(int32_t query, int32_t key, int64_t times) { leading.push_back({query, key, times}); }
+
+  Class classify(int32_t node, const Region &query, const Region &key) const;
+  int64_t count(int32_t node, const Region &query, const Region &key) const;
+  const BoundMask &mask;
+
+private:
+  struct Leading {
+    int32_t query, key;
+    int64_t times;
+  };
+  template <typename Visit>
+  void forEachPair(const Region &query, const Region &key, Visit visit) const;
+  llvm::SmallVector<Leading, 4> leading;
+};
 
 /// Finds the kept tiles by descent over pairs of ranges: a pair of ranges without pairs is dropped, one whose pairs
 /// are all kept becomes runs, others are halved. So the cost follows the tiles that the mask's border crosses.
-Block solveBlock(const BoundMask &mask, const Rounding &rounding, const TileSpace &queries, const TileSpace &keys);
+Block solveBlock(const RegionQuestions &questions, const Rounding &rounding, const TileSpace &queries,
+                 const TileSpace &keys);
+
+/// Solves some rows only; the totals are theirs. For estimates.
+TileTotals solveRows(const RegionQuestions &questions, const Rounding &rounding, const TileSpace &queries,
+                     const TileSpace &keys, llvm::ArrayRef<int32_t> rows);
 
 } // namespace falloff
 

@@ -14,7 +14,7 @@ namespace {
 class RowCutter {
 public:
   RowCutter(const BoundMask &mask, const runtime::Grid &grid, const runtime::RowTable &table)
-      : mask(mask), grid(grid), table(table), ranges{boxesOf(Side::Query), boxesOf(Side::Key)} {}
+      : mask(mask), ask(mask), grid(grid), table(table), ranges{boxesOf(Side::Query), boxesOf(Side::Key)} {}
 
   runtime::RowTable cut();
 
@@ -25,6 +25,7 @@ private:
   void addTile(const Region &query, uint32_t tile, uint32_t test);
 
   const BoundMask &mask;
+  RegionQuestions ask;
   const runtime::Grid &grid;
   const runtime::RowTable &table;
   std::vector<Box> ranges[2];
@@ -61,12 +62,12 @@ void RowCutter::addTile(const Region &query, uint32_t tile, uint32_t test) {
   if (key.tokens == 0)
     return;
   const SetProgram &program = mask.program();
-  int64_t kept = count(mask, program.contains, query, key);
+  int64_t kept = ask.count(program.contains, query, key);
   keptMask += kept;
   result.pairsIssued += grid.queryCapacity * grid.keyCapacity;
   result.pairsComputed += test == Run::full      ? query.tokens * key.tokens
                           : test == Run::partial ? kept
-                                                 : count(mask, program.filled[test - Run::partial - 1], query, key);
+                                                 : ask.count(program.filled[test - Run::partial - 1], query, key);
   if (result.runs.size() > result.rowStart.back() && result.runs.back().last() == tile &&
       result.runs.back().test() == test)
     result.runs.back() = Run(result.runs.back().first(), tile + 1, test);

@@ -132,22 +132,13 @@ static Shape compact(const std::vector<int64_t> &extents, size_t lead, int64_t c
 }
 
 std::vector<Shape> falloff::shapeMenu(const std::vector<int64_t> &extents, int64_t capacity) {
-  std::vector<Shape> menu;
-  auto add = [&](Shape shape) {
-    if (std::find(menu.begin(), menu.end(), shape) == menu.end())
-      menu.push_back(std::move(shape));
-  };
   if (extents.size() == 1)
     return {{capacity}};
   // One index of the leading axis first: rounding is decided by such slices.
   std::vector<int64_t> inner = extents;
   inner[0] = 1;
-  add(strip(inner, capacity, false));
-  add(strip(inner, capacity, true));
-  add(compact(inner, 1, capacity));
-  add(strip(extents, capacity, false));
-  add(compact(extents, 0, capacity));
-  return menu;
+  return {strip(inner, capacity, false), strip(inner, capacity, true), compact(inner, 1, capacity),
+          strip(extents, capacity, false), compact(extents, 0, capacity)};
 }
 
 //===-- Numbering -------------------------------------------------------------------------------------------------===//

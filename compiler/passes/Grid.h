@@ -34,8 +34,11 @@ llvm::Expected<TileSpec> parseTile(llvm::StringRef text);
 /// to every segment with as many axes. Fails if a part fits no segment.
 llvm::Expected<std::vector<Shape>> tilesOf(const TileSpec &spec, const std::vector<runtime::Segment> &segments);
 
+inline constexpr size_t maxFamilies = 5; ///< shapes in a menu of a segment of several axes
+
 /// Shapes of at most `capacity` tokens worth trying on a segment of these extents, the plainest first: the strip of
-/// tokens of highest rank, then strips of equal parts (1560 = 13 x 120), then compact boxes.
+/// tokens of highest rank, then strips of equal parts (1560 = 13 x 120), then compact boxes. Capacities of one segment
+/// give menus of one length, with shapes of the same families in the same places.
 std::vector<Shape> shapeMenu(const std::vector<int64_t> &extents, int64_t capacity);
 
 /// Fills in tile numbers and capacities of a grid `box` whose segments have names, axes, extents and shapes. Fails if a

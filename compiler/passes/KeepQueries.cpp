@@ -61,7 +61,7 @@ bool KeepQueries::someKeyForAll(const Region &queries) const {
       for (bool isLast : {false, true}) {
         const Box &box = isLast ? keys.boxes.back() : keys.boxes.front();
         Region key = corner(box, isLast, int32_t(grid.segments[box.segment].extents.size()));
-        if (classify(mask, testedNode(run.test()), queries, key) == Class::All)
+        if (ask.classify(testedNode(run.test()), queries, key) == Class::All)
           return true;
       }
     }
@@ -71,7 +71,7 @@ bool KeepQueries::someKeyForAll(const Region &queries) const {
 bool KeepQueries::keepsKey(const Region &query) const {
   for (const Run &run : runs)
     for (uint32_t tile = run.first(); tile < run.last(); ++tile)
-      if (count(mask, testedNode(run.test()), query, keyRegion(tile)) > 0)
+      if (ask.count(testedNode(run.test()), query, keyRegion(tile)) > 0)
         return true;
   return false;
 }
@@ -102,7 +102,7 @@ std::vector<uint32_t> KeepQueries::tilesToKeep(const Region &queries) const {
   std::vector<uint32_t> tiles;
   forEachToken(queries, grid, [&](const Region &query) {
     auto lowest = std::find_if(skipped.begin(), skipped.end(), [&](uint32_t tile) {
-      return count(mask, mask.program().contains, query, keyRegion(tile)) > 0;
+      return ask.count(mask.program().contains, query, keyRegion(tile)) > 0;
     });
     if (lowest != skipped.end() && !keepsKey(query))
       tiles.push_back(*lowest);
@@ -138,7 +138,7 @@ void KeepQueries::finishRow(runtime::RowTable &table, TileTotals &totals) {
     if (!someKeyForAll(queries))
       tiles = tilesToKeep(queries);
     for (uint32_t tile : tiles) {
-      int64_t pairs = count(mask, mask.program().contains, queries, keyRegion(tile));
+      int64_t pairs = ask.count(mask.program().contains, queries, keyRegion(tile));
       totals.kept += 1;
       totals.keptMask += pairs;
       totals.computed += pairs;

@@ -14,7 +14,7 @@ namespace falloff {
 
 class KeepQueries {
 public:
-  KeepQueries(const BoundMask &mask, const runtime::Grid &grid) : mask(mask), grid(grid) {}
+  KeepQueries(const BoundMask &mask, const runtime::Grid &grid) : mask(mask), ask(mask), grid(grid) {}
 
   /// Notes the skipped tiles of a row of a block, in ascending order.
   void skip(const Block &block, int64_t row, uint32_t firstKey);
@@ -29,6 +29,7 @@ private:
   int32_t testedNode(uint32_t test) const;
 
   const BoundMask &mask;
+  RegionQuestions ask;
   const runtime::Grid &grid;
   std::vector<uint32_t> skipped;
   std::vector<runtime::Run> runs; ///< of the row

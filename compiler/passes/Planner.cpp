@@ -67,7 +67,7 @@ static llvm::Expected<int64_t> flatTile(const std::optional<TileSpec> &spec) {
   return spec->parts[0].second[0];
 }
 
-static llvm::Expected<Candidate> chooseGrid(PlannedMasks &masks, const ScheduleOptions &options) {
+static llvm::Expected<runtime::Grid> chooseGrid(PlannedMasks &masks, const ScheduleOptions &options) {
   std::vector<Segment> segments = segmentsOf(masks.masks.front());
   llvm::Expected<std::vector<TileCost>> costs = tileCosts(options.target, options.dtype, options.headDim);
   if (!costs)
@@ -79,10 +79,7 @@ static llvm::Expected<Candidate> chooseGrid(PlannedMasks &masks, const ScheduleO
     llvm::Expected<int64_t> key = flatTile(options.tileKey);
     if (!key)
       return key.takeError();
-    llvm::Expected<runtime::Grid> grid = flatGrid(std::move(segments), *query, *key);
-    if (!grid)
-      return grid.takeError();
-    return solveGrid(masks, std::move(*grid));
+    return flatGrid(std::move(segments), *query, *key);
   }
   for (Side side : {Side::Query, Side::Key}) {
     const std::optional<TileSpec> &spec = side == Side::Query ? options.tileQuery : options.tileKey;
@@ -106,9 +103,10 @@ static llvm::Error checkRange(const std::optional<runtime::TokenRange> &range, i
   return llvm::Error::success();
 }
 
-static runtime::RowTable makeTable(const BoundMask &mask, const SolvedGrid &solved, const runtime::Grid &grid,
+static runtime::RowTable makeTable(PlannedMasks &masks, size_t number, const runtime::Grid &grid,
                                    runtime::Major major) {
-  runtime::RowTable table = solved.assembleRows();
+  const BoundMask &mask = masks.masks[number];
+  runtime::RowTable table = SolvedGrid(mask, masks.rounding, grid, masks.signatures[number]).assembleRows();
   if (grid.isSliced())
     cutRows(mask, grid, table);
   if (major == runtime::Major::Key) {
@@ -146,22 +144,20 @@ llvm::Expected<runtime::Plan> falloff::makePlan(const std::vector<BoundMask> &cl
     masks.heads[table] += 1;
   for (const BoundMask &mask : classes)
     masks.signatures.emplace_back(mask);
-  llvm::Expected<Candidate> chosen = chooseGrid(masks, options);
-  if (!chosen)
-    return chosen.takeError();
-
+  llvm::Expected<runtime::Grid> grid = chooseGrid(masks, options);
+  if (!grid)
+    return grid.takeError();
   runtime::Plan plan;
   const SetProgram &program = classes.front().program();
   plan.pattern = program.name;
   plan.parameters = options.parameters;
   plan.rounding = options.rounding.text();
   plan.major = options.major;
-  runtime::Grid &grid = *chosen->grid;
-  grid.queries = options.queries.value_or(grid.queries);
-  grid.keys = options.keys.value_or(grid.keys);
+  grid->queries = options.queries.value_or(grid->queries);
+  grid->keys = options.keys.value_or(grid->keys);
   for (size_t i = 0; i < classes.size(); ++i)
-    plan.tables.push_back(makeTable(classes[i], chosen->solved[i], grid, options.major));
-  plan.grid = std::move(grid);
+    plan.tables.push_back(makeTable(masks, i, *grid, options.major));
+  plan.grid = std::move(*grid);
   plan.tableOf = std::move(tableOf);
   plan.density = meanDensity(plan);
   plan.coordinates = program.coordinates;

@@ -4,39 +4,11 @@
 #include "compiler/passes/SolvedGrid.h"
 #include "compiler/passes/KeepQueries.h"
 #include <algorithm>
+#include <cmath>
 
 using namespace falloff;
 using runtime::Run;
 using runtime::Side;
-
-//===-- Signatures ------------------------------------------------------------------------------------------------===//
-
-PairSignatures::PairSignatures(const BoundMask &mask) : mask(mask) {}
-
-static int64_t leadingIndices(const BoundMask::Segment &segment) {
-  return segment.extents.size() > 1 ? segment.extents[0] : 1;
-}
-
-const PairSignatures::Ids *PairSignatures::ids(int32_t querySegment, int32_t keySegment) {
-  auto [found, isNew] = known.try_emplace({querySegment, keySegment});
-  Ids &result = found->second;
-  if (isNew &&
-      leadingIndices(mask.segments()[querySegment]) * leadingIndices(mask.segments()[keySegment]) <= maxPairs) {
-    const SetProgram &program = mask.program();
-    std::vector<int32_t> nodes = {program.contains, program.exact};
-    for (const AboutGroup &about : program.abouts) {
-      nodes.push_back(about.set);
-      nodes.push_back(about.limit);
-    }
-    LeadingSignatures signatures(mask, querySegment, keySegment, nodes);
-    result.queryIndices = signatures.queryIndices();
-    result.keyIndices = signatures.keyIndices();
-    result.ids.resize(int64_t(result.queryIndices) * result.keyIndices);
-    for (int32_t index = 0; index < result.queryIndices; ++index)
-      signatures.row(index, &result.ids[int64_t(index) * result.keyIndices]);
-  }
-  return result.ids.empty() ? nullptr : &result;
-}
 
 //===-- Solving ---------------------------------------------------------------------------------------------------===//
 
@@ -56,9 +28,27 @@ void SolvedGrid::solveFlat() {
   SolvedPair pair;
   pair.blockOf = {0};
   pair.times = {1};
-  pair.blocks.push_back(
-      solveBlock(mask, rounding, FlatTiles(mask, grid.flatQueryTile), FlatTiles(mask, grid.flatKeyTile)));
+  pair.blocks.push_back(solveBlock(RegionQuestions(mask), rounding, FlatTiles(mask, grid.flatQueryTile),
+                                   FlatTiles(mask, grid.flatKeyTile)));
   pairs.push_back(std::move(pair));
+}
+
+static SolvedPair solvePair(const Rounding &rounding, SlabPairs slabs) {
+  SolvedPair result;
+  result.querySlabs = slabs.querySlabs;
+  result.keySlabs = slabs.keySlabs;
+  result.blockOf.reserve(int64_t(slabs.querySlabs) * slabs.keySlabs);
+  for (int32_t q = 0; q < slabs.querySlabs; ++q)
+    for (int32_t k = 0; k < slabs.keySlabs; ++k) {
+      int32_t kind = slabs.kindOf(q, k);
+      if (kind == int32_t(result.blocks.size())) {
+        result.blocks.push_back(solveBlock(slabs.questions(q, k), rounding, slabs.queryTiles(q), slabs.keyTiles(k)));
+        result.times.push_back(0);
+      }
+      result.blockOf.push_back(kind);
+      ++result.times[kind];
+    }
+  return result;
 }
 
 void SolvedGrid::solveBoxes(PairSignatures &signatures) {
@@ -66,67 +56,47 @@ void SolvedGrid::solveBoxes(PairSignatures &signatures) {
   for (int32_t query = 0; query < segments; ++query)
     for (int32_t key = 0; key < segments; ++key) {
       bool isEmpty = grid.segments[query].tokens() == 0 || grid.segments[key].tokens() == 0;
-      pairs.push_back(isEmpty ? SolvedPair() : solvePair(query, key, signatures.ids(query, key)));
+      pairs.push_back(isEmpty ? SolvedPair() : solvePair(rounding, SlabPairs(signatures, grid, query, key)));
     }
 }
 
-/// Numbers tuples of signatures, for slabs of several leading indices.
-namespace {
-class SlabKinds {
-public:
-  SlabKinds(const PairSignatures::Ids &ids, int32_t queryHeight, int32_t keyHeight)
-      : ids(ids), queryHeight(queryHeight), keyHeight(keyHeight) {}
+//===-- Estimates -------------------------------------------------------------------------------------------------===//
 
-  /// The number of a pair of slabs; its height comes first in the tuple, since the last slab may be lower.
-  int32_t number(int32_t querySlab, int32_t keySlab) {
-    int32_t q = querySlab * queryHeight, qEnd = std::min(q + queryHeight, ids.queryIndices);
-    int32_t k = keySlab * keyHeight, kEnd = std::min(k + keyHeight, ids.keyIndices);
-    tuple.assign(1, qEnd - q);
-    for (; q < qEnd; ++q) {
-      const int32_t *row = &ids.ids[int64_t(q) * ids.keyIndices];
-      tuple.insert(tuple.end(), row + k, row + kEnd);
+/// Up to `most` of the numbers from 0 to `count` - 1, spread without a period that a pattern could share.
+static std::vector<int32_t> spread(int32_t count, int32_t most) {
+  std::vector<int32_t> numbers;
+  constexpr double golden = 0.6180339887498949;
+  for (int32_t i = 0; i < std::min(count, most); ++i)
+    numbers.push_back(count <= most ? i : int32_t((0.5 + golden * i - std::floor(0.5 + golden * i)) * count));
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+static double estimatePair(const Rounding &rounding, SlabPairs slabs, Sample sample) {
+  int32_t rows = slabs.queryTiles(0).tiles();
+  std::vector<int32_t> someSlabs = spread(slabs.querySlabs, sample.slabs), someRows = spread(rows, sample.rows);
+  std::vector<int64_t> kept; // tiles of the rows, by kind
+  int64_t sum = 0;
+  for (int32_t q : someSlabs)
+    for (int32_t k = 0; k < slabs.keySlabs; ++k) {
+      int32_t kind = slabs.kindOf(q, k);
+      if (kind == int32_t(kept.size()))
+        kept.push_back(
+            solveRows(slabs.questions(q, k), rounding, slabs.queryTiles(q), slabs.keyTiles(k), someRows).kept);
+      sum += kept[kind];
     }
-    return numbers.try_emplace(tuple, int32_t(numbers.size())).first->second;
-  }
+  return double(sum) * slabs.querySlabs / double(someSlabs.size()) * rows / double(someRows.size());
+}
 
-private:
-  const PairSignatures::Ids &ids;
-  int32_t queryHeight, keyHeight;
-  std::vector<int32_t> tuple;
-  std::map<std::vector<int32_t>, int32_t> numbers;
-};
-} // namespace
-
-SolvedPair SolvedGrid::solvePair(int32_t querySegment, int32_t keySegment, const PairSignatures::Ids *ids) {
-  const runtime::Segment &query = grid.segments[querySegment], &key = grid.segments[keySegment];
-  auto tiles = [&](const runtime::Segment &segment, int32_t number, Side side, int32_t slab) {
-    return ids && segment.axes.size() > 1 ? BoxTiles(number, segment.extents, segment.tile(side), slab)
-                                          : BoxTiles(number, segment.extents, segment.tile(side));
-  };
-  SolvedPair result;
-  if (ids && query.axes.size() > 1)
-    result.querySlabs = int32_t(query.tilesAlong(Side::Query, 0));
-  if (ids && key.axes.size() > 1)
-    result.keySlabs = int32_t(key.tilesAlong(Side::Key, 0));
-  result.blockOf.resize(int64_t(result.querySlabs) * result.keySlabs);
-  auto height = [](const runtime::Segment &segment, Side side) {
-    return segment.axes.size() > 1 ? int32_t(std::min(segment.tile(side)[0], segment.extents[0])) : 1;
-  };
-  int32_t queryHeight = height(query, Side::Query), keyHeight = height(key, Side::Key);
-  SlabKinds kinds(ids ? *ids : PairSignatures::Ids(), queryHeight, keyHeight);
-  bool isSingle = queryHeight == 1 && keyHeight == 1;
-  for (int32_t q = 0, at = 0; q < result.querySlabs; ++q)
-    for (int32_t k = 0; k < result.keySlabs; ++k, ++at) {
-      int32_t number = !ids ? 0 : isSingle ? ids->ids[at] : kinds.number(q, k);
-      if (number == int32_t(result.blocks.size())) { // numbers are given in order of first sight
-        result.blocks.push_back(solveBlock(mask, rounding, tiles(query, querySegment, Side::Query, q),
-                                           tiles(key, keySegment, Side::Key, k)));
-        result.times.push_back(0);
-      }
-      result.blockOf[at] = number;
-      ++result.times[number];
-    }
-  return result;
+double falloff::estimateKept(const Rounding &rounding, const runtime::Grid &grid, PairSignatures &signatures,
+                             Sample sample) {
+  double kept = 0;
+  int32_t segments = int32_t(grid.segments.size());
+  for (int32_t query = 0; query < segments; ++query)
+    for (int32_t key = 0; key < segments; ++key)
+      if (grid.segments[query].tokens() > 0 && grid.segments[key].tokens() > 0)
+        kept += estimatePair(rounding, SlabPairs(signatures, grid, query, key), sample);
+  return kept;
 }
 
 //===-- Rows ------------------------------------------------------------------------------------------------------===//

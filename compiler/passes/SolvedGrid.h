@@ -1,39 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One mask on one grid: blocks for each pair of segments, and the rows put together from them.
-//
-// A segment of several axes is cut in slabs, the tiles of one index along its leading axis. Whether two slabs look the
-// same to the mask is known from their leading indices alone (LeadingSignatures), so that each kind of pair of slabs is
-// solved once: at 256 frames, radial has 65,536 pairs of slabs and some twenty blocks.
+// One mask on one grid: blocks for each pair of segments, one for each kind of pair of slabs, and the rows put together
+// from them.
 #ifndef FALLOFF_COMPILER_PASSES_SOLVEDGRID_H
 #define FALLOFF_COMPILER_PASSES_SOLVEDGRID_H
 
 #include "compiler/passes/Block.h"
 #include "compiler/passes/Grid.h"
 #include "compiler/passes/Rounding.h"
-#include <map>
-#include <memory>
-#include <utility>
+#include "compiler/passes/SlabPairs.h"
 #include <vector>
 
 namespace falloff {
-
-/// Signatures of all pairs of leading indices, for each pair of segments; asked once however many grids are tried.
-class PairSignatures {
-public:
-  explicit PairSignatures(const BoundMask &mask);
-  struct Ids {
-    int32_t queryIndices = 0, keyIndices = 0;
-    std::vector<int32_t> ids; ///< row-major
-  };
-  /// Null where there are too many pairs to number.
-  const Ids *ids(int32_t querySegment, int32_t keySegment);
-
-private:
-  static constexpr int64_t maxPairs = int64_t(1) << 22;
-  const BoundMask &mask;
-  std::map<std::pair<int32_t, int32_t>, Ids> known;
-};
 
 /// Blocks of one pair of segments.
 struct SolvedPair {
@@ -56,7 +34,6 @@ private:
   struct Piece;
   void solveBoxes(PairSignatures &signatures);
   void solveFlat();
-  SolvedPair solvePair(int32_t querySegment, int32_t keySegment, const PairSignatures::Ids *ids);
   const SolvedPair &pair(int32_t query, int32_t key) const { return pairs[query * grid.segments.size() + key]; }
   std::vector<Piece> piecesOf(int32_t querySegment, int32_t slab, int32_t slabs) const;
   int64_t runsAtMost() const;
@@ -67,6 +44,15 @@ private:
   std::vector<SolvedPair> pairs; ///< by pair of segments, row-major; one on a grid `flat`
   TileTotals sum;
 };
+
+/// How much of a grid an estimate looks at.
+struct Sample {
+  int32_t slabs = 0; ///< of each segment's query tiles
+  int32_t rows = 0;  ///< of each of these slabs
+};
+
+/// About how many tiles SolvedGrid would keep, from the rows of a sample. The same wherever it is computed.
+double estimateKept(const Rounding &rounding, const runtime::Grid &grid, PairSignatures &signatures, Sample sample);
 
 } // namespace falloff
 

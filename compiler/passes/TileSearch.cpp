@@ -4,18 +4,11 @@
 // wins, the first of equals.
 #include "compiler/passes/TileSearch.h"
 #include <algorithm>
+#include <optional>
 
 using namespace falloff;
 using runtime::Segment;
 using runtime::Side;
-
-Candidate falloff::solveGrid(PlannedMasks &masks, runtime::Grid grid) {
-  Candidate candidate;
-  candidate.grid = std::make_unique<runtime::Grid>(std::move(grid));
-  for (size_t i = 0; i < masks.masks.size(); ++i)
-    candidate.solved.emplace_back(masks.masks[i], masks.rounding, *candidate.grid, masks.signatures[i]);
-  return candidate;
-}
 
 namespace {
 
@@ -27,11 +20,15 @@ public:
   llvm::Error tryCapacity(const TileCost &cost);
   bool isGiven(Side side) const;
   int64_t givenCapacity(Side side) const;
-  Candidate best;
+  std::optional<runtime::Grid> best;
+  double bestCost = 0;
 
 private:
   llvm::Error tryShapes(const std::vector<Segment> &shaped, const TileCost &cost, double &found);
+  double estimate(const runtime::Grid &grid, const TileCost &cost, Sample sample) const;
   std::vector<Segment> plainest(const TileCost &cost) const;
+  /// Query and key boxes of a segment are of one family, an index in shapeMenu, unless they are given.
+  void takeFamily(std::vector<Segment> &shaped, size_t segment, size_t family, const TileCost &cost) const;
   static void fitSingleAxes(std::vector<Segment> &segments, const std::vector<Segment> &given);
 
   PlannedMasks &masks;
@@ -81,20 +78,36 @@ std::vector<Segment> TileSearcher::plainest(const TileCost &cost) const {
   return shaped;
 }
 
+double TileSearcher::estimate(const runtime::Grid &grid, const TileCost &cost, Sample sample) const {
+  double kept = 0;
+  for (size_t i = 0; i < masks.masks.size(); ++i)
+    kept += masks.heads[i] * estimateKept(masks.rounding, grid, masks.signatures[i], sample);
+  return kept * (double(grid.queryCapacity) * double(grid.keyCapacity) * cost.pair + cost.tile);
+}
+
 llvm::Error TileSearcher::tryShapes(const std::vector<Segment> &shaped, const TileCost &cost, double &found) {
   std::vector<Segment> fitted = shaped;
   fitSingleAxes(fitted, segments);
   llvm::Expected<runtime::Grid> grid = boxGrid(std::move(fitted));
   if (!grid)
     return grid.takeError();
-  Candidate candidate = solveGrid(masks, std::move(*grid));
-  double pairs = double(candidate.grid->queryCapacity) * double(candidate.grid->keyCapacity);
-  for (size_t i = 0; i < candidate.solved.size(); ++i)
-    candidate.cost += masks.heads[i] * double(candidate.solved[i].totals().kept) * (pairs * cost.pair + cost.tile);
-  found = candidate.cost;
-  if (!best.grid || candidate.cost < best.cost)
-    best = std::move(candidate);
+  // A glance is enough for what is far off; the rest gets a look.
+  constexpr Sample glance{4, 6}, look{16, 32};
+  found = estimate(*grid, cost, glance);
+  if (best && found > 1.25 * bestCost)
+    return llvm::Error::success();
+  found = estimate(*grid, cost, look);
+  if (!best || found < bestCost) {
+    best = std::move(*grid);
+    bestCost = found;
+  }
   return llvm::Error::success();
+}
+
+void TileSearcher::takeFamily(std::vector<Segment> &shaped, size_t segment, size_t family, const TileCost &cost) const {
+  for (Side side : {Side::Query, Side::Key})
+    if (!isGiven(side))
+      shapeOf(shaped[segment], side) = shapeMenu(segments[segment].extents, capacityOf(cost, side))[family];
 }
 
 llvm::Error TileSearcher::tryCapacity(const TileCost &cost) {
@@ -105,17 +118,14 @@ llvm::Error TileSearcher::tryCapacity(const TileCost &cost) {
   for (size_t i = 0; i < segments.size(); ++i) {
     if (segments[i].axes.size() == 1 || segments[i].tokens() == 0)
       continue;
-    // Query and key boxes of a segment are of one family, unless one of them is given.
-    std::vector<Shape> query = shapeMenu(segments[i].extents, cost.queryCapacity);
-    std::vector<Shape> key = shapeMenu(segments[i].extents, cost.keyCapacity);
-    for (size_t family = 1; family < std::max(query.size(), key.size()); ++family) {
+    std::vector<std::pair<Shape, Shape>> tried = {{shaped[i].queryTile, shaped[i].keyTile}};
+    for (size_t family = 1; family < maxFamilies; ++family) {
       std::vector<Segment> changed = shaped;
-      if (!isGiven(Side::Query))
-        changed[i].queryTile = query[std::min(family, query.size() - 1)];
-      if (!isGiven(Side::Key))
-        changed[i].keyTile = key[std::min(family, key.size() - 1)];
-      if (changed[i].queryTile == shaped[i].queryTile && changed[i].keyTile == shaped[i].keyTile)
+      takeFamily(changed, i, family, cost);
+      std::pair<Shape, Shape> shapes{changed[i].queryTile, changed[i].keyTile};
+      if (std::find(tried.begin(), tried.end(), shapes) != tried.end())
         continue;
+      tried.push_back(std::move(shapes));
       if (llvm::Error error = tryShapes(changed, cost, found))
         return error;
       if (found < least) {
@@ -127,8 +137,8 @@ llvm::Error TileSearcher::tryCapacity(const TileCost &cost) {
   return llvm::Error::success();
 }
 
-llvm::Expected<Candidate> falloff::searchTiles(PlannedMasks &masks, std::vector<Segment> segments,
-                                               const std::vector<TileCost> &costs) {
+llvm::Expected<runtime::Grid> falloff::searchTiles(PlannedMasks &masks, std::vector<Segment> segments,
+                                                   const std::vector<TileCost> &costs) {
   TileSearcher searcher(masks, std::move(segments));
   std::vector<std::pair<int64_t, int64_t>> tried;
   for (TileCost cost : costs) {
@@ -143,5 +153,5 @@ llvm::Expected<Candidate> falloff::searchTiles(PlannedMasks &masks, std::vector<
     if (llvm::Error error = searcher.tryCapacity(cost))
       return std::move(error);
   }
-  return std::move(searcher.best);
+  return std::move(*searcher.best);
 }

@@ -10,28 +10,18 @@
 
 namespace falloff {
 
-/// A grid with all masks solved on it.
-struct Candidate {
-  std::unique_ptr<runtime::Grid> grid;
-  std::vector<SolvedGrid> solved; ///< by mask
-  double cost = 0;
-};
-
 /// The masks of a plan, how many heads each has, and what may be asked of them once.
 struct PlannedMasks {
   const std::vector<BoundMask> &masks;
   std::vector<double> heads;
   Rounding rounding;
-  std::vector<PairSignatures> signatures; ///< by mask
+  std::vector<PairSignatures> signatures; ///< by mask, each kept from one grid to the next
 };
-
-/// Solves all masks on a grid; its cost is left 0.
-Candidate solveGrid(PlannedMasks &masks, runtime::Grid grid);
 
 /// Searches the shapes that are empty in `segments` on the side or sides where all are; of a side where some are given,
 /// the others take the plainest shape of that capacity.
-llvm::Expected<Candidate> searchTiles(PlannedMasks &masks, std::vector<runtime::Segment> segments,
-                                      const std::vector<TileCost> &costs);
+llvm::Expected<runtime::Grid> searchTiles(PlannedMasks &masks, std::vector<runtime::Segment> segments,
+                                          const std::vector<TileCost> &costs);
 
 } // namespace falloff
 

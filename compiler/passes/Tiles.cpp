@@ -7,6 +7,15 @@
 
 using namespace falloff;
 
+TileRange TileSpace::single(int32_t tile) const {
+  TileRange range = whole();
+  while (range.tiles() > 1) {
+    auto [low, high] = split(range);
+    range = tile < low.last ? low : high;
+  }
+  return range;
+}
+
 void TileSpace::regionOf(int32_t first, int32_t last, Region &result) const {
   result.boxes.clear();
   result.tokens = 0;

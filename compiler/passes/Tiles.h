@@ -37,6 +37,8 @@ public:
   /// Which slice of its segment a tile lies in; ascending with tiles.
   virtual int32_t sliceOf(int32_t tile) const = 0;
 
+  /// One tile, as a range.
+  TileRange single(int32_t tile) const;
   /// The region of any tiles [first, last), a range of splits or not.
   void regionOf(int32_t first, int32_t last, Region &result) const;
 };
