@@ -43,7 +43,7 @@ std::string falloff::describe(ParamAttr param) {
     text = "one of " + listNames(wordsOf(param));
     break;
   }
-  return param.getPerHead() ? text + ", or a list with one a head" : text;
+  return param.getPerHead() ? text + " (or a list of one a head)" : text;
 }
 
 static std::string printNumber(double number) { return llvm::formatv("{0}", llvm::format("%.17g", number)).str(); }

@@ -52,13 +52,14 @@ static FailureOr<OwningOpRef<ModuleOp>> linkAlone(Linker &linker, PatternOp patt
 static FailureOr<std::pair<std::string, std::string>> resolveName(MLIRContext *context, llvm::StringRef nameOrPath,
                                                                   llvm::StringRef library) {
   auto [file, symbol] = nameOrPath.split(":@");
-  bool isPath = file.ends_with(".mlir") || file.contains('/') || llvm::sys::fs::is_regular_file(file);
-  if (isPath)
+  if (file.ends_with(".mlir") || file.contains('/'))
     return std::make_pair(file.str(), symbol.str());
   llvm::SmallString<256> inLibrary(library);
   path::append(inLibrary, file + ".mlir");
   if (llvm::sys::fs::exists(inLibrary))
     return std::make_pair(inLibrary.str().str(), symbol.str());
+  if (llvm::sys::fs::is_regular_file(file))
+    return std::make_pair(file.str(), symbol.str());
   return emitError(UnknownLoc::get(context))
          << "unknown pattern '" << file << "'" << suggest(file, PatternFiles::patternsIn(library));
 }

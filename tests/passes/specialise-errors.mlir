@@ -40,7 +40,7 @@
 // COUNT: error: expects a number of at least 0 for parameter 'sinks', but got -1
 //
 // RUN: not falloff-opt %s --specialise="extents=frames=4,patch=3 set=kind=nera" 2>&1 | FileCheck --check-prefix=WORD %s
-// WORD: error: expects one of 'near', 'far', or a list with one a head for parameter 'kind', but got 'nera'; did you mean 'near'?
+// WORD: error: expects one of 'near', 'far' (or a list of one a head) for parameter 'kind', but got 'nera'; did you mean 'near'?
 //
 // RUN: not falloff-opt %s --specialise="extents=frames=4,patch=3 set=kind=near,far;width=1,2,3" 2>&1 | FileCheck --check-prefix=HEADS %s
 // HEADS: error: expects lists of one value a head to agree in length, but got 2 values of 'kind' and 3 of 'width'

@@ -1,0 +1,4 @@
+mask.pattern @ping over (%token: ?) {
+  %other = include @pong over %token
+  keep %other
+}

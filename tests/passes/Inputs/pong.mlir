@@ -1,0 +1,4 @@
+mask.pattern @pong over (%token: ?) {
+  %other = include @ping over %token
+  keep %other
+}

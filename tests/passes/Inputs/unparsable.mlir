@@ -1,0 +1,4 @@
+mask.pattern @unparsable over (%token: ?) {
+  %other = includes @ping over %token
+  keep %other
+}
