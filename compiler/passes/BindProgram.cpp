@@ -65,6 +65,7 @@ private:
   int64_t whole(const Formula &formula, int64_t least, const std::string &what);
   std::string at(const std::vector<int32_t> &axes) const;
   std::string nameOf(int32_t coordinate) const;
+  bool reached(const std::vector<int32_t> &numbers) const;
   [[noreturn]] void fail(const std::string &message) const { throw BindError{message, source}; }
 
   const ProgramRecipe &recipe;
@@ -303,6 +304,25 @@ std::string Binder::at(const std::vector<int32_t> &numbers) const {
   return text;
 }
 
+/// Whether some pair of tokens has the distances at hand: axes split from one axis do not take all combinations.
+bool Binder::reached(const std::vector<int32_t> &numbers) const {
+  auto sameBase = [&](int32_t a, int32_t b) {
+    return recipe.axes[a].segment == recipe.axes[b].segment && recipe.axes[a].axis == recipe.axes[b].axis;
+  };
+  for (int32_t base : numbers) {
+    int64_t positions = axes[base].positions;
+    bool found = false;
+    for (int64_t x = 0; x < positions && !found; ++x)
+      for (int64_t y = x; y < positions && !found; ++y)
+        found = std::all_of(numbers.begin(), numbers.end(), [&](int32_t axis) {
+          return !sameBase(axis, base) || std::abs(axes[axis].at(x) - axes[axis].at(y)) == distances[axis];
+        });
+    if (!found)
+      return false;
+  }
+  return true;
+}
+
 void Binder::bindDistances(const SetNode &node, const NodeRecipe &leaf) {
   double entries = 1;
   for (int32_t axis : leaf.axes)
@@ -320,9 +340,9 @@ void Binder::bindDistances(const SetNode &node, const NodeRecipe &leaf) {
   for (size_t i = 0; i < table.size(); ++i) {
     const char *error = nullptr;
     double result = evaluate(leaf.count, reads, error);
-    if (error)
+    if (error && reached(leaf.axes))
       fail((width ? "the width " : "the condition ") + std::string(error) + at(leaf.axes));
-    table[i] = int32_t(std::clamp(std::floor(result), -1.0, widest));
+    table[i] = error ? -1 : int32_t(std::clamp(std::floor(result), -1.0, widest));
     for (size_t digit = leaf.axes.size(); digit-- > 0;) { // the next combination, row-major
       int32_t axis = leaf.axes[digit];
       if (++distances[axis] < double(extents[axis]))

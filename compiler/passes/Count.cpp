@@ -54,6 +54,22 @@ int64_t Counter::count(int32_t number, const Box &query, const Box &key) const {
   return countTerm(term, query, key);
 }
 
+/// The same set over these boxes, without unions and intersections of which one operand alone is undecided.
+int32_t Counter::reduce(int32_t set, const Box &query, const Box &key) const {
+  const PairTree::Node &node = tree.nodes[set];
+  if (node.op != PairTree::And && node.op != PairTree::Or)
+    return set;
+  int32_t open = -1;
+  for (int32_t i = node.first; i < node.last; ++i) {
+    if (mask.classify(tree, tree.operands[i], query, key) != Class::Some)
+      continue;
+    if (open >= 0)
+      return set;
+    open = tree.operands[i];
+  }
+  return open >= 0 ? reduce(open, query, key) : set;
+}
+
 int64_t Counter::countTerm(const Term &term, const Box &query, const Box &key) const {
   int64_t total = pairs(query, key);
   bool isAnd = term.op == PairTree::And;
@@ -63,7 +79,7 @@ int64_t Counter::countTerm(const Term &term, const Box &query, const Box &key) c
     if (decided == (isAnd ? Class::None : Class::All))
       return isAnd ? 0 : total;
     if (decided == Class::Some)
-      open.sets.push_back(set);
+      open.sets.push_back(reduce(set, query, key));
   }
   if (open.sets.empty())
     return isAnd ? total : 0;
@@ -165,20 +181,33 @@ int64_t Counter::countHalves(const Term &term, const Box &query, const Box &key,
   return countTerm(term, query, low) + countTerm(term, query, high);
 }
 
-/// Goes through the pairs of indices along one axis; pairs that leave equal sets over the other axes are counted once.
-int64_t Counter::countWithout(int32_t axis, const Term &term, const Box &query, const Box &key) const {
-  llvm::SmallVector<int32_t, 16> leaves;
-  for (int32_t set : term.sets)
-    collectLeaves(set, leaves);
-  AxisRanges ranges(query, key, axis);
-  AxisMask live = liveAxes(query, key);
+namespace {
+
+/// Numbers pairs of indices along an axis: pairs with one number leave equal sets over the other axes of two boxes.
+class PairNumbers {
+public:
+  PairNumbers(const Impl &mask, llvm::ArrayRef<int32_t> leaves, int32_t axis, AxisMask live, const Box &query,
+              const Box &key);
+  int64_t of(int32_t f, int32_t g);
+
+private:
   struct Digit {
     const BoundLeaf *leaf; ///< where this axis alone is left to it: whether it holds
     const Projection *projection;
     int64_t factor;
   };
+  const Impl &mask;
+  int32_t axis;
+  Box query, key;
   llvm::SmallVector<Digit, 16> digits;
-  int64_t combinations = 1;
+  int64_t combinations = 1; ///< -1: too many, so each pair has its own number
+};
+
+} // namespace
+
+PairNumbers::PairNumbers(const Impl &mask, llvm::ArrayRef<int32_t> leaves, int32_t axis, AxisMask live,
+                         const Box &query, const Box &key)
+    : mask(mask), axis(axis), query(query), key(key) {
   for (int32_t number : leaves) {
     const BoundLeaf &leaf = mask.leaves[number];
     if (!(leaf.axes & bothEnds(axis)))
@@ -186,33 +215,42 @@ int64_t Counter::countWithout(int32_t axis, const Term &term, const Box &query, 
     const Projection &projection = mask.projection(number, axis);
     bool alone = (leaf.axes & live & ~bothEnds(axis)) == 0;
     digits.push_back({alone ? &leaf : nullptr, &projection, combinations});
-    // Numbers must not run over, nor reach those that the map reserves; else nothing is shared.
+    // Numbers must not run over, nor reach those that a map reserves.
     if (__builtin_mul_overflow(combinations, alone ? 2 : projection.size(), &combinations) ||
         combinations > INT64_MAX / 4) {
       combinations = -1;
-      break;
+      return;
     }
   }
-  int32_t q[Box::maxAxes], k[Box::maxAxes];
-  std::copy(query.lo, query.lo + Box::maxAxes, q);
-  std::copy(key.lo, key.lo + Box::maxAxes, k);
+}
+
+int64_t PairNumbers::of(int32_t f, int32_t g) {
+  if (combinations < 0)
+    return int64_t(f) << 31 | g;
+  query.lo[axis] = f;
+  key.lo[axis] = g;
+  int64_t number = 0;
+  for (const Digit &digit : digits)
+    number += digit.factor *
+              (digit.leaf ? int64_t(mask.contains(*digit.leaf, query.lo, key.lo)) : digit.projection->of(f, g));
+  return number;
+}
+
+/// Goes through the pairs of indices along one axis; pairs that leave equal sets over the other axes are counted once.
+int64_t Counter::countWithout(int32_t axis, const Term &term, const Box &query, const Box &key) const {
+  llvm::SmallVector<int32_t, 16> leaves;
+  for (int32_t set : term.sets)
+    collectLeaves(set, leaves);
+  PairNumbers numbers(mask, leaves, axis, liveAxes(query, key), query, key);
   struct Share {
     int64_t pairs = 0;
     int32_t f = 0, g = 0;
   };
   llvm::SmallDenseMap<int64_t, Share, 64> shares;
+  AxisRanges ranges(query, key, axis);
   for (int32_t f = ranges.queryLo; f < ranges.queryHi; ++f)
     for (int32_t g = ranges.keyLo; g < ranges.keyHi; ++g) {
-      q[axis] = f;
-      k[axis] = g;
-      int64_t number = 0;
-      if (combinations < 0)
-        number = int64_t(f) << 31 | g;
-      else
-        for (const Digit &digit : digits)
-          number +=
-              digit.factor * (digit.leaf ? int64_t(mask.contains(*digit.leaf, q, k)) : digit.projection->of(f, g));
-      Share &share = shares[number];
+      Share &share = shares[numbers.of(f, g)];
       if (share.pairs++ == 0) {
         share.f = f;
         share.g = g;

@@ -43,6 +43,7 @@ private:
     llvm::SmallVector<int32_t, 8> sets;
   };
   int64_t countTerm(const Term &term, const Box &query, const Box &key) const;
+  int32_t reduce(int32_t set, const Box &query, const Box &key) const;
   int64_t countCoupled(const Term &term, const Box &query, const Box &key) const;
   int64_t countLeaf(const BoundLeaf &leaf, const Box &query, const Box &key) const;
   int64_t countPointwise(const Term &term, const Box &query, const Box &key) const;

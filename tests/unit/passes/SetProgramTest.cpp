@@ -208,6 +208,19 @@ TEST_F(SetProgramTest, errorsNameTheDistance) {
             "the width takes the square root of a negative number at distance(frame) = 2");
 }
 
+TEST_F(SetProgramTest, distancesThatNoPairHasAreNoErrors) {
+  // Frames of one block are at most 1 apart: no pair divides by 0.
+  mask::PatternOp pattern = parse("mask.pattern @p over video(%frame: 6, %patch: 2) {\n"
+                                  "  %block, %beat = split %frame by 2\n"
+                                  "  %s = where 1 / (2 * distance(%block) + 2 - distance(%frame)) < 1\n"
+                                  "  keep %s\n}\n");
+  auto program = buildProgram(pattern);
+  ASSERT_TRUE(succeeded(program));
+  auto mask = bindMask(*program, inputsOf(pattern));
+  ASSERT_TRUE(succeeded(mask)) << messages;
+  comparePairs(*mask, pattern);
+}
+
 TEST_F(SetProgramTest, errorsOfSizes) {
   Binding large{{{"frame", 4096}, {"row", 4096}, {"column", 16}}, {}, {}};
   EXPECT_EQ(bindError("mask.pattern @p over video(%frame: ?, %row: ?, %column: ?) {\n"
