@@ -55,45 +55,25 @@ std::vector<uint32_t> KeyLayout::lanes(TokenRange missing) const {
   return masks;
 }
 
-/// Rows of query tiles from rows of key tiles. Both are walked in order, so runs come out in order.
-static void transpose(const runtime::RowTable &table, int64_t queryTiles, std::vector<uint32_t> &rowStart,
-                      std::vector<Run> &runs) {
-  std::vector<std::vector<Run>> rows(queryTiles);
-  for (uint32_t key = 0; key + 1 < table.rowStart.size(); ++key)
-    for (uint32_t at = table.rowStart[key]; at < table.rowStart[key + 1]; ++at)
-      for (uint32_t query = table.runs[at].first(); query < table.runs[at].last(); ++query) {
-        std::vector<Run> &row = rows[query];
-        uint32_t test = table.runs[at].test();
-        if (!row.empty() && row.back().last() == key && row.back().test() == test)
-          row.back() = Run(row.back().first(), key + 1, test);
-        else
-          row.push_back(Run(key, key + 1, test));
-      }
-  rowStart.assign(1, 0);
-  for (const std::vector<Run> &row : rows) {
-    runs.insert(runs.end(), row.begin(), row.end());
-    rowStart.push_back(uint32_t(runs.size()));
-  }
-}
-
-QueryRows::QueryRows(const runtime::Plan &plan, const runtime::RowTable &table) {
+QueryRows::QueryRows(const runtime::Plan &plan, const runtime::RowTable &given) : table(&given) {
   uint32_t keyTiles = uint32_t(plan.grid.keyTiles), queryTiles = uint32_t(plan.grid.queryTiles);
-  std::vector<uint32_t> order = table.rowOrder;
-  std::vector<const runtime::Split *> splitOf(queryTiles);
   if (plan.major == runtime::Major::Key) {
-    transpose(table, queryTiles, rowStart, runs);
-    order.clear(); // its order and splits are those of key rows
-  } else {
-    rowStart = table.rowStart;
-    runs = table.runs;
-    for (const runtime::Split &split : table.splits)
-      splitOf[split.row] = &split;
+    turned = std::make_unique<runtime::RowTable>();
+    runtime::transposeRows(given, queryTiles, *turned);
+    runtime::orderRows(plan.grid, runtime::Major::Query, *turned);
+    table = turned.get();
   }
-  if (order.size() != queryTiles) {
-    order.resize(queryTiles);
-    for (uint32_t row = 0; row < queryTiles; ++row)
-      order[row] = row;
-  }
+  std::vector<const runtime::Split *> splitOf(queryTiles);
+  for (const runtime::Split &split : table->splits)
+    splitOf[split.row] = &split;
+  // Rows that the plan's order leaves out come last: each query that the tensors hold gets a result.
+  std::vector<uint32_t> order = table->rowOrder;
+  std::vector<bool> ordered(queryTiles);
+  for (uint32_t row : order)
+    ordered[row] = true;
+  for (uint32_t row = 0; row < queryTiles; ++row)
+    if (!ordered[row])
+      order.push_back(row);
   for (uint32_t row : order) {
     if (!splitOf[row]) {
       pieces.push_back({row, 0, keyTiles, -1});
@@ -104,7 +84,7 @@ QueryRows::QueryRows(const runtime::Plan &plan, const runtime::RowTable &table) 
     for (size_t piece = 0; piece <= cuts.size(); ++piece)
       pieces.push_back({row, piece ? cuts[piece - 1] : 0, piece < cuts.size() ? cuts[piece] : keyTiles, slots++});
   }
-  tested = std::any_of(runs.begin(), runs.end(), [](const Run &run) { return !run.isFull(); });
+  tested = std::any_of(table->runs.begin(), table->runs.end(), [](const Run &run) { return !run.isFull(); });
 }
 
 CoordinateReader::CoordinateReader(const runtime::Plan &plan, const runtime::MaskData &mask) : plan(plan) {

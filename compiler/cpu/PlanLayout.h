@@ -6,6 +6,7 @@
 
 #include "compiler/cpu/KernelSpec.h"
 #include "runtime/Plan.h"
+#include <memory>
 #include <vector>
 
 namespace falloff::cpu {
@@ -45,8 +46,7 @@ struct RowPiece {
   int32_t slot = -1;                    ///< number of a piece of a split row, within the table; -1: a whole row
 };
 struct QueryRows {
-  std::vector<uint32_t> rowStart;
-  std::vector<runtime::Run> runs;
+  const runtime::RowTable *table;
   std::vector<RowPiece> pieces;
   struct SplitRow {
     uint32_t row;
@@ -57,6 +57,9 @@ struct QueryRows {
   bool tested = false; ///< some tile is not full
 
   QueryRows(const runtime::Plan &plan, const runtime::RowTable &table);
+
+private:
+  std::unique_ptr<runtime::RowTable> turned; ///< the transpose of a key-major table
 };
 
 /// Writes coordinates and segments of tokens as functors read them.

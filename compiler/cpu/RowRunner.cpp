@@ -72,7 +72,7 @@ void RowRunner::walk(const PackedHead &packed, const TableData &data, const std:
   lanes = laneMasks.data();
   missing = absent;
   pendingCount = 0;
-  const QueryRows &plan = *data.rows;
+  const runtime::RowTable &plan = *data.rows->table;
   for (uint32_t at = plan.rowStart[row]; at < plan.rowStart[row + 1]; ++at) {
     const runtime::Run &run = plan.runs[at];
     uint32_t first = std::max(run.first(), firstTile), last = std::min(run.last(), lastTile);
