@@ -53,12 +53,12 @@ static LogicalResult verifyWords(EmitError emitError, StringAttr name, ParamKind
     return emitError() << "expects at least two words of parameter '" << name.getValue() << "'";
   llvm::StringSet<> seen;
   for (Attribute word : words) {
-    auto text = dyn_cast<StringAttr>(word);
-    if (!text)
-      return emitError() << "expects words of parameter '" << name.getValue() << "', but got " << word;
-    if (!seen.insert(text.getValue()).second)
-      return emitError() << "expects different words of parameter '" << name.getValue() << "', but got '"
-                         << text.getValue() << "' twice";
+    if (failed(verifyName(emitError, word, ("a word of '" + name.getValue() + "'").str())))
+      return failure();
+    StringRef text = cast<StringAttr>(word).getValue();
+    if (!seen.insert(text).second)
+      return emitError() << "expects different words of parameter '" << name.getValue() << "', but got '" << text
+                         << "' twice";
   }
   return success();
 }
@@ -99,9 +99,7 @@ static LogicalResult verifyDefault(EmitError emitError, StringAttr name, ParamKi
 
 LogicalResult ParamAttr::verify(EmitError emitError, StringAttr name, ParamKind kind, ArrayAttr words, bool perHead,
                                 Attribute value) {
-  if (name.getValue().empty())
-    return emitError() << "expects a name of the parameter";
-  if (failed(verifyWords(emitError, name, kind, words)))
+  if (failed(verifyName(emitError, name, "a parameter")) || failed(verifyWords(emitError, name, kind, words)))
     return failure();
   return value ? verifyDefault(emitError, name, kind, words, value) : success();
 }
@@ -121,19 +119,21 @@ static bool needsPlace(StringRef axis) {
 
 LogicalResult SegmentAttr::verify(EmitError emitError, StringAttr name, ArrayAttr axes, DenseI64ArrayAttr extents) {
   StringRef label = name.empty() ? StringRef("tokens") : name.getValue();
+  if (!name.empty() && failed(verifyName(emitError, name, "a segment")))
+    return failure();
   if (axes.empty())
     return emitError() << "expects at least one axis of segment '" << label << "'";
   if (static_cast<size_t>(extents.size()) != axes.size())
     return emitError() << "expects " << axes.size() << " extents of segment '" << label << "', but got "
                        << extents.size();
   for (auto [axis, extent] : llvm::zip(axes, extents.asArrayRef())) {
-    auto axisName = dyn_cast<StringAttr>(axis);
-    if (!axisName || axisName.getValue().empty())
-      return emitError() << "expects names of the axes of segment '" << label << "', but got " << axis;
-    int64_t least = needsPlace(axisName.getValue()) ? 1 : 0;
+    if (failed(verifyName(emitError, axis, ("an axis of '" + label + "'").str())))
+      return failure();
+    StringRef axisName = cast<StringAttr>(axis).getValue();
+    int64_t least = needsPlace(axisName) ? 1 : 0;
     if (!ShapedType::isDynamic(extent) && extent < least)
-      return emitError() << "expects an extent of at least " << least << " of axis '" << axisName.getValue()
-                         << "', but got " << extent;
+      return emitError() << "expects an extent of at least " << least << " of axis '" << axisName << "', but got "
+                         << extent;
   }
   return success();
 }

@@ -112,15 +112,24 @@ static LogicalResult verifyHeads(PatternOp pattern) {
   return success();
 }
 
+/// Readers of a body know where each axis, number and set comes from, so nothing foreign may give one.
+static LogicalResult verifyBody(PatternOp pattern) {
+  Block &body = pattern.getBody().front();
+  for (Operation &op : body)
+    if (!isa_and_nonnull<MaskDialect>(op.getDialect()) || isa<PatternOp>(op))
+      return pattern.emitOpError("expects sets and numbers of the mask dialect in its body, but got '")
+             << op.getName().getStringRef() << "'";
+  if (!isa<KeepOp>(body.back()))
+    return pattern.emitOpError("expects 'keep' at the end of the pattern, but got '")
+           << body.back().getName().stripDialect() << "'";
+  return success();
+}
+
 LogicalResult PatternOp::verify() {
   if (getDomain().empty())
     return emitOpError("expects at least one segment, but got none");
-  if (failed(verifyNames(*this)) || failed(verifyArguments(*this)) || failed(verifyHeads(*this)))
-    return failure();
-  Operation &last = getBody().front().back();
-  if (!isa<KeepOp>(last))
-    return emitOpError("expects 'keep' at the end of the pattern, but got '") << last.getName().stripDialect() << "'";
-  return success();
+  return success(succeeded(verifyNames(*this)) && succeeded(verifyArguments(*this)) && succeeded(verifyHeads(*this)) &&
+                 succeeded(verifyBody(*this)));
 }
 
 } // namespace falloff::mask

@@ -3,6 +3,7 @@
 // Checks that several verifiers share.
 #include "compiler/dialect/mask/Verify.h"
 #include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -59,6 +60,19 @@ LogicalResult verifyExpr(Operation *op, ExprAttr expr, ValueRange args) {
                << stringifyExprKind(node.getKind()) << "', but got " << args[index].getType();
   });
   return result;
+}
+
+LogicalResult verifyName(function_ref<InFlightDiagnostic()> emitError, Attribute name, StringRef what) {
+  auto text = dyn_cast<StringAttr>(name);
+  if (!text)
+    return emitError() << "expects a name for " << what << ", but got " << name;
+  StringRef word = text.getValue();
+  auto inWord = [](char c) { return llvm::isAlnum(c) || c == '_' || c == '$' || c == '.'; };
+  bool startsWell = !word.empty() && (llvm::isAlpha(word.front()) || word.front() == '_');
+  if (!startsWell || !llvm::all_of(word, inWord))
+    return emitError() << "expects a name of letters, digits and underscores for " << what << ", but got '" << word
+                       << "'";
+  return success();
 }
 
 LogicalResult verifyTable(function_ref<InFlightDiagnostic()> emitError, ArrayRef<int64_t> values, const Twine &what) {

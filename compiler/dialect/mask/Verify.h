@@ -21,6 +21,10 @@ std::optional<unsigned> trySegmentOf(mlir::Value axis);
 /// Operands of a node are there and of its type: numbers for `Operand`, axes for `Distance` and its like.
 mlir::LogicalResult verifyExpr(mlir::Operation *op, ExprAttr expr, mlir::ValueRange args);
 
+/// A name that reads back as one word: letters, digits, `_`, `$` and `.`, the first no digit. `what` is named.
+mlir::LogicalResult verifyName(llvm::function_ref<mlir::InFlightDiagnostic()> emitError, mlir::Attribute name,
+                               llvm::StringRef what);
+
 /// Whole numbers ≥ 0 in ascending order. `what` names the table.
 mlir::LogicalResult verifyTable(llvm::function_ref<mlir::InFlightDiagnostic()> emitError,
                                 llvm::ArrayRef<int64_t> values, const llvm::Twine &what);

@@ -132,6 +132,25 @@ mask.pattern @p over (%token: ?) {
 }
 
 // -----
+// expected-error @+1 {{'mask.pattern' op expects sets and numbers of the mask dialect in its body, but got 'builtin.unrealized_conversion_cast'}}
+mask.pattern @p over (%token: ?) {
+  %a = builtin.unrealized_conversion_cast to !mask.axis
+  %s = same %a
+  keep %s
+}
+
+// -----
+// expected-error @+1 {{'mask.pattern' op expects sets and numbers of the mask dialect in its body, but got 'mask.pattern'}}
+mask.pattern @p over (%token: ?) {
+  mask.pattern @inner over (%other: ?) {
+    %s = same %other
+    keep %s
+  }
+  %s = same %token
+  keep %s
+}
+
+// -----
 mask.pattern @p over (%token: ?) {
   %s = same %token
   // expected-error @+1 {{'mask.keep' op expects a set to keep, but got none}}
@@ -143,7 +162,7 @@ mask.pattern @p over (%token: ?) {
 %e = "mask.any_of"() : () -> !mask.set
 
 // -----
-// expected-error @+1 {{expects names of the axes of segment 'tokens', but got 3 : i64}}
+// expected-error @+1 {{expects a name for an axis of 'tokens', but got 3 : i64}}
 module attributes {mask.test = #mask.segment<name = "", axes = [3], extents = [1]>} {}
 
 // -----
@@ -157,3 +176,19 @@ module attributes {mask.test = #mask.param<name = "n", kind = count, words = ["a
 // -----
 // expected-error @+1 {{expects at least two words of parameter 'n'}}
 module attributes {mask.test = #mask.param<name = "n", kind = choice>} {}
+
+// -----
+// expected-error @+1 {{expects a name of letters, digits and underscores for a parameter, but got '0'}}
+mask.pattern @p(%0: real) over (%token: ?) { keep }
+
+// -----
+// expected-error @+1 {{expects a name of letters, digits and underscores for an axis of 'tokens', but got 'per-frame'}}
+mask.pattern @p over (%per-frame: ?) { keep }
+
+// -----
+// expected-error @+1 {{expects a name of letters, digits and underscores for a word of 'n', but got 'a b'}}
+module attributes {mask.test = #mask.param<name = "n", kind = choice, words = ["a b", "c"]>} {}
+
+// -----
+// expected-error @+1 {{expects a name of letters, digits and underscores for a segment, but got '1st'}}
+module attributes {mask.test = #mask.segment<name = "1st", axes = ["a"], extents = [1]>} {}
