@@ -97,8 +97,8 @@ struct ParameterCheck {
   ParamAttr param;
 
   InFlightDiagnostic expects(const Twine &what, const Twine &got) const {
-    return pattern.emitError() << "expects " << what << " for parameter '" << param.getName().getValue()
-                               << "', but got " << got;
+    return emitError(pattern.getLoc()) << "expects " << what << " for parameter '" << param.getName().getValue()
+                                       << "', but got " << got;
   }
   LogicalResult wrongKind(const ParameterValue &value) const {
     static const char *const kinds[] = {"the number ", "the word ", "the numbers ", "the words ", "the relation "};
@@ -189,8 +189,8 @@ LogicalResult falloff::verifyParameters(PatternOp pattern,
   for (const auto &[name, value] : given) {
     auto it = llvm::find(known, name);
     if (it == known.end())
-      return pattern.emitError() << "pattern '" << pattern.getSymName() << "' has no parameter '" << name << "'"
-                                 << suggest(name, known);
+      return emitError(pattern.getLoc()) << "pattern '" << pattern.getSymName() << "' has no parameter '" << name << "'"
+                                         << suggest(name, known);
     bool perHead = false;
     if (failed(ParameterCheck{pattern, cast<ParamAttr>(pattern.getParams()[it - known.begin()])}.check(value, perHead)))
       return failure();
@@ -209,8 +209,8 @@ LogicalResult falloff::resolveParameters(PatternOp pattern,
       if (name == param.getName().getValue())
         value = &one;
     if (!value && !param.getValue())
-      return pattern.emitError() << "pattern '" << pattern.getSymName() << "' expects " << describe(param)
-                                 << " for parameter '" << param.getName().getValue() << "', but got none";
+      return emitError(pattern.getLoc()) << "pattern '" << pattern.getSymName() << "' expects " << describe(param)
+                                         << " for parameter '" << param.getName().getValue() << "', but got none";
     bool perHead = false;
     bound.parameters.push_back(value ? *value : valueOfDefault(param.getValue()));
     if (failed(ParameterCheck{pattern, param}.check(bound.parameters.back(), perHead)))

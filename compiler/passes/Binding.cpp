@@ -41,16 +41,17 @@ static FailureOr<std::vector<unsigned>> resolveOrder(PatternOp pattern, llvm::Ar
   for (const std::string &name : names) {
     auto it = llvm::find(known, name);
     if (it == known.end())
-      return pattern.emitError() << "pattern '" << pattern.getSymName() << "' has no segment '" << name << "'"
-                                 << suggest(name, known);
+      return emitError(pattern.getLoc()) << "pattern '" << pattern.getSymName() << "' has no segment '" << name << "'"
+                                         << suggest(name, known);
     unsigned index = it - known.begin();
     if (llvm::is_contained(order, index))
-      return pattern.emitError() << "expects each segment once in the order, but got '" << name << "' twice";
+      return emitError(pattern.getLoc()) << "expects each segment once in the order, but got '" << name << "' twice";
     order.push_back(index);
   }
   for (unsigned index = 0; index < known.size(); ++index)
     if (!llvm::is_contained(order, index))
-      return pattern.emitError() << "expects all segments in the order, but got none of '" << known[index] << "'";
+      return emitError(pattern.getLoc()) << "expects all segments in the order, but got none of '" << known[index]
+                                         << "'";
   return order;
 }
 
@@ -70,15 +71,15 @@ static LogicalResult resolveHeads(PatternOp pattern, BoundPattern &bound) {
         },
         value);
     if (length == 0)
-      return pattern.emitError() << "expects one value a head of '" << param.getName().getValue()
-                                 << "', but got an empty list";
+      return emitError(pattern.getLoc()) << "expects one value a head of '" << param.getName().getValue()
+                                         << "', but got an empty list";
     if (first.empty()) {
       first = param.getName().getValue();
       bound.heads = length;
     } else if (length != bound.heads) {
-      return pattern.emitError() << "expects lists of one value a head to agree in length, but got " << bound.heads
-                                 << " values of '" << first << "' and " << length << " of '"
-                                 << param.getName().getValue() << "'";
+      return emitError(pattern.getLoc()) << "expects lists of one value a head to agree in length, but got "
+                                         << bound.heads << " values of '" << first << "' and " << length << " of '"
+                                         << param.getName().getValue() << "'";
     }
   }
   return success();

@@ -44,7 +44,7 @@ struct DrawMask : public falloff::impl::DrawMaskBase<DrawMask> {
   LogicalResult draw(PatternOp linked) {
     llvm::Expected<Binding> binding = parseBinding(linked, extents, values, order);
     if (!binding)
-      return linked.emitError() << llvm::toString(binding.takeError());
+      return emitError(linked.getLoc()) << llvm::toString(binding.takeError());
     FailureOr<SpecialisedPattern> bound = specialisePattern(linked, *binding);
     if (failed(bound))
       return failure();
@@ -52,7 +52,8 @@ struct DrawMask : public falloff::impl::DrawMaskBase<DrawMask> {
       llvm::outs() << "@" << pattern.getSymName() << '\n';
       Reference reference(pattern);
       if (!drawPart(reference, part, llvm::outs()))
-        return linked.emitError() << "expects part to be contains, keep, only or allowed, but got '" << part << "'";
+        return emitError(linked.getLoc())
+               << "expects part to be contains, keep, only or allowed, but got '" << part << "'";
     }
     return success();
   }

@@ -146,7 +146,7 @@ struct Specialise : public falloff::impl::SpecialiseBase<Specialise> {
     for (PatternOp pattern : patterns) {
       llvm::Expected<Binding> binding = parseBinding(pattern, extents, values, order);
       if (!binding) {
-        pattern.emitError() << llvm::toString(binding.takeError());
+        emitError(pattern.getLoc()) << llvm::toString(binding.takeError());
         return signalPassFailure();
       }
       FailureOr<SpecialisedPattern> bound = specialisePattern(pattern, *binding);
