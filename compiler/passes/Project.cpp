@@ -60,10 +60,30 @@ Projection::Projection(const BoundMask::Impl &mask, const BoundLeaf &leaf, int32
       kind = Distance;
     return;
   }
-  for (int32_t coordinate : distances)
-    count *= mask.coordinates[coordinate].extent;
-  for (int32_t coordinate : ends)
-    count *= int64_t(mask.coordinates[coordinate].extent) * mask.coordinates[coordinate].extent;
+  countValues();
+}
+
+/// Mixed numbers of what is read; of the indices themselves where those are fewer.
+void Projection::countValues() {
+  int64_t indices = 1;
+  double values = 1;
+  for (int32_t coordinate : distances) {
+    const BoundCoordinate &c = mask.coordinates[coordinate];
+    values *= c.extent;
+    indices = std::max(indices, mask.segments[c.segment].extents[c.axis]);
+  }
+  for (int32_t coordinate : ends) {
+    const BoundCoordinate &c = mask.coordinates[coordinate];
+    values *= double(c.extent) * c.extent;
+    indices = std::max(indices, mask.segments[c.segment].extents[c.axis]);
+  }
+  if (values > double(indices) * double(indices)) {
+    kind = Indices;
+    extent = indices;
+    count = indices * indices;
+    return;
+  }
+  count = std::max<int64_t>(1, int64_t(values));
 }
 
 int64_t Projection::valuesOf(int32_t f, int32_t g) const {
@@ -87,6 +107,8 @@ int64_t Projection::of(int32_t f, int32_t g) const {
     return valuesOf(f, g);
   if (kind == Distance)
     return slices[std::abs(f - g)];
+  if (kind == Indices)
+    return f * extent + g;
   int32_t query[Box::maxAxes] = {}, key[Box::maxAxes] = {};
   query[axis] = f;
   key[axis] = g;

@@ -23,15 +23,17 @@ private:
   enum Kind : uint8_t {
     Bit,      ///< the leaf reads this axis alone: whether it holds
     Distance, ///< one coordinate without a table: slices[|f - g|]
-    Values    ///< mixed numbers of what is read
+    Values,   ///< mixed numbers of what is read
+    Indices   ///< f * extent + g
   };
+  void countValues();
   int64_t valuesOf(int32_t f, int32_t g) const;
 
   const BoundMask::Impl &mask;
   const BoundLeaf &leaf;
   int32_t axis;
   Kind kind = Values;
-  int64_t count = 1;
+  int64_t count = 1, extent = 1;
   std::vector<int32_t> distances; ///< coordinates along the axis whose distance is read
   std::vector<int32_t> ends;      ///< coordinates along the axis that are read at both ends
   std::vector<int32_t> slices;    ///< by the distance along distances[0]: number of the table's slice
