@@ -17,22 +17,32 @@ struct CostTable {
 
 } // namespace
 
+// Kernels of the CPU pad queries to 4 and keys to a panel of 32.
 static const std::vector<CostTable> &costTables() {
   static const std::vector<CostTable> tables = {
       {"cpu",
        "bf16",
-       96,
-       {{128, 128, 1.00, 300}, {128, 256, 1.00, 300}, {128, 64, 1.06, 300}, {64, 128, 1.10, 300}, {64, 64, 1.16, 300}}},
-      {"cpu",
-       "bf16",
        256,
-       {{128, 128, 1.00, 300}, {128, 256, 1.00, 300}, {128, 64, 1.06, 300}, {64, 128, 1.10, 300}, {64, 64, 1.16, 300}}},
+       {{128, 128, 1.00, 300, 4, 32},
+        {128, 256, 1.00, 300, 4, 32},
+        {128, 64, 1.06, 300, 4, 32},
+        {64, 128, 1.10, 300, 4, 32},
+        {64, 64, 1.16, 300, 4, 32}}},
       {"cpu",
        "fp32",
        256,
-       {{128, 128, 1.00, 300}, {128, 256, 1.00, 300}, {128, 64, 1.04, 300}, {64, 128, 1.06, 300}, {64, 64, 1.10, 300}}},
+       {{128, 128, 1.00, 300, 4, 32},
+        {128, 256, 1.00, 300, 4, 32},
+        {128, 64, 1.04, 300, 4, 32},
+        {64, 128, 1.06, 300, 4, 32},
+        {64, 64, 1.10, 300, 4, 32}}},
   };
   return tables;
+}
+
+double falloff::costOfTile(const TileCost &cost, int64_t queryTokens, int64_t keyTokens) {
+  auto pad = [](int64_t tokens, int64_t multiple) { return double((tokens + multiple - 1) / multiple * multiple); };
+  return pad(queryTokens, cost.queryMultiple) * pad(keyTokens, cost.keyMultiple) * cost.pair + cost.tile;
 }
 
 llvm::Expected<std::vector<TileCost>> falloff::tileCosts(llvm::StringRef target, llvm::StringRef dtype,

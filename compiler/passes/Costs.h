@@ -14,9 +14,13 @@ namespace falloff {
 /// Tiles of a capacity that a target has kernels for.
 struct TileCost {
   int64_t queryCapacity = 0, keyCapacity = 0;
-  double pair = 1; ///< time of an issued pair, relative to the cheapest
-  double tile = 0; ///< time of a kept tile besides, in the same unit
+  double pair = 1;                            ///< time of an issued pair, relative to the cheapest
+  double tile = 0;                            ///< time of a kept tile besides, in the same unit
+  int64_t queryMultiple = 1, keyMultiple = 1; ///< kernels pad the tokens of a tile to these
 };
+
+/// What a kept tile of so many tokens costs.
+double costOfTile(const TileCost &cost, int64_t queryTokens, int64_t keyTokens);
 
 /// The menu of a target, for a dtype ("bf16", "fp32") and a head dimension from 1 to 256. Fails if there is none.
 llvm::Expected<std::vector<TileCost>> tileCosts(llvm::StringRef target, llvm::StringRef dtype, int64_t headDim);

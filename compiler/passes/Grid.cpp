@@ -43,6 +43,7 @@ static llvm::Expected<Shape> parseShape(llvm::StringRef text, llvm::StringRef wh
 
 llvm::Expected<TileSpec> falloff::parseTile(llvm::StringRef text) {
   TileSpec spec;
+  spec.text = text.str();
   llvm::SmallVector<llvm::StringRef> parts;
   text.split(parts, ',');
   for (llvm::StringRef part : parts) {
@@ -51,7 +52,10 @@ llvm::Expected<TileSpec> falloff::parseTile(llvm::StringRef text) {
     llvm::Expected<Shape> shape = parseShape(named ? part.substr(equals + 1) : part, text);
     if (!shape)
       return shape.takeError();
-    spec.parts.emplace_back(named ? part.take_front(equals).trim().str() : "", std::move(*shape));
+    std::string name = named ? part.take_front(equals).trim().str() : "";
+    if (named && llvm::is_contained(llvm::make_first_range(spec.parts), name))
+      return fail("expects one tile of segment '" + name + "', but got two in '" + text + "'");
+    spec.parts.emplace_back(std::move(name), std::move(*shape));
   }
   return spec;
 }

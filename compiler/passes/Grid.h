@@ -25,6 +25,7 @@ inline constexpr int64_t maxTileTokens = 1 << 16;
 /// The text of a tile, read: shapes with the segment they are for, or with no name.
 struct TileSpec {
   std::vector<std::pair<std::string, Shape>> parts;
+  std::string text; ///< as it was written, for messages
 };
 
 /// Reads "1x128", "video=2x8x8,text=128" or "128".

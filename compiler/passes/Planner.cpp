@@ -63,7 +63,7 @@ static llvm::Expected<int64_t> flatTile(const std::optional<TileSpec> &spec) {
   if (!spec)
     return unsearched;
   if (spec->parts.size() != 1 || !spec->parts[0].first.empty() || spec->parts[0].second.size() != 1)
-    return fail("expects a tile of one number on a flat grid, such as 128");
+    return fail("expects a tile of one number on a flat grid, such as 128, but got '" + spec->text + "'");
   return spec->parts[0].second[0];
 }
 

@@ -72,31 +72,32 @@ static std::vector<int32_t> spread(int32_t count, int32_t most) {
   return numbers;
 }
 
-static double estimatePair(const Rounding &rounding, SlabPairs slabs, Sample sample) {
+static void addEstimate(const Rounding &rounding, SlabPairs slabs, Sample sample, Estimate &estimate) {
   int32_t rows = slabs.queryTiles(0).tiles();
   std::vector<int32_t> someSlabs = spread(slabs.querySlabs, sample.slabs), someRows = spread(rows, sample.rows);
-  std::vector<int64_t> kept; // tiles of the rows, by kind
-  int64_t sum = 0;
+  std::vector<TileTotals> ofKind;
+  TileTotals sum;
   for (int32_t q : someSlabs)
     for (int32_t k = 0; k < slabs.keySlabs; ++k) {
       int32_t kind = slabs.kindOf(q, k);
-      if (kind == int32_t(kept.size()))
-        kept.push_back(
-            solveRows(slabs.questions(q, k), rounding, slabs.queryTiles(q), slabs.keyTiles(k), someRows).kept);
-      sum += kept[kind];
+      if (kind == int32_t(ofKind.size()))
+        ofKind.push_back(solveRows(slabs.questions(q, k), rounding, slabs.queryTiles(q), slabs.keyTiles(k), someRows));
+      sum.add(ofKind[kind]);
     }
-  return double(sum) * slabs.querySlabs / double(someSlabs.size()) * rows / double(someRows.size());
+  double times = double(slabs.querySlabs) / double(someSlabs.size()) * rows / double(someRows.size());
+  estimate.kept += double(sum.kept) * times;
+  estimate.mask += double(sum.mask) * times;
 }
 
-double falloff::estimateKept(const Rounding &rounding, const runtime::Grid &grid, PairSignatures &signatures,
-                             Sample sample) {
-  double kept = 0;
+Estimate falloff::estimateTiles(const Rounding &rounding, const runtime::Grid &grid, PairSignatures &signatures,
+                                Sample sample) {
+  Estimate estimate;
   int32_t segments = int32_t(grid.segments.size());
   for (int32_t query = 0; query < segments; ++query)
     for (int32_t key = 0; key < segments; ++key)
       if (grid.segments[query].tokens() > 0 && grid.segments[key].tokens() > 0)
-        kept += estimatePair(rounding, SlabPairs(signatures, grid, query, key), sample);
-  return kept;
+        addEstimate(rounding, SlabPairs(signatures, grid, query, key), sample, estimate);
+  return estimate;
 }
 
 //===-- Rows ------------------------------------------------------------------------------------------------------===//

@@ -51,8 +51,14 @@ struct Sample {
   int32_t rows = 0;  ///< of each of these slabs
 };
 
-/// About how many tiles SolvedGrid would keep, from the rows of a sample. The same wherever it is computed.
-double estimateKept(const Rounding &rounding, const runtime::Grid &grid, PairSignatures &signatures, Sample sample);
+/// About what SolvedGrid would find.
+struct Estimate {
+  double kept = 0; ///< tiles
+  double mask = 0; ///< pairs of the mask
+};
+
+/// From the rows of a sample; the same wherever it is computed.
+Estimate estimateTiles(const Rounding &rounding, const runtime::Grid &grid, PairSignatures &signatures, Sample sample);
 
 } // namespace falloff
 

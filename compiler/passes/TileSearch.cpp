@@ -24,8 +24,12 @@ public:
   double bestCost = 0;
 
 private:
-  llvm::Error tryShapes(const std::vector<Segment> &shaped, const TileCost &cost, double &found);
-  double estimate(const runtime::Grid &grid, const TileCost &cost, Sample sample) const;
+  struct Tried {
+    double cost = 0;
+    double excess = 0; ///< issued pairs over pairs of the mask
+  };
+  llvm::Error tryShapes(const std::vector<Segment> &shaped, const TileCost &cost, Tried &found);
+  Tried estimate(const runtime::Grid &grid, const TileCost &cost, Sample sample) const;
   std::vector<Segment> plainest(const TileCost &cost) const;
   /// Query and key boxes of a segment are of one family, an index in shapeMenu, unless they are given.
   void takeFamily(std::vector<Segment> &shaped, size_t segment, size_t family, const TileCost &cost) const;
@@ -78,14 +82,20 @@ std::vector<Segment> TileSearcher::plainest(const TileCost &cost) const {
   return shaped;
 }
 
-double TileSearcher::estimate(const runtime::Grid &grid, const TileCost &cost, Sample sample) const {
-  double kept = 0;
-  for (size_t i = 0; i < masks.masks.size(); ++i)
-    kept += masks.heads[i] * estimateKept(masks.rounding, grid, masks.signatures[i], sample);
-  return kept * (double(grid.queryCapacity) * double(grid.keyCapacity) * cost.pair + cost.tile);
+TileSearcher::Tried TileSearcher::estimate(const runtime::Grid &grid, const TileCost &cost, Sample sample) const {
+  Tried tried;
+  double mask = 0, issued = 0, pairs = double(grid.queryCapacity) * double(grid.keyCapacity);
+  for (size_t i = 0; i < masks.masks.size(); ++i) {
+    Estimate found = estimateTiles(masks.rounding, grid, masks.signatures[i], sample);
+    tried.cost += masks.heads[i] * found.kept * costOfTile(cost, grid.queryCapacity, grid.keyCapacity);
+    issued += masks.heads[i] * found.kept * pairs;
+    mask += masks.heads[i] * found.mask;
+  }
+  tried.excess = mask > 0 ? issued / mask : 1;
+  return tried;
 }
 
-llvm::Error TileSearcher::tryShapes(const std::vector<Segment> &shaped, const TileCost &cost, double &found) {
+llvm::Error TileSearcher::tryShapes(const std::vector<Segment> &shaped, const TileCost &cost, Tried &found) {
   std::vector<Segment> fitted = shaped;
   fitSingleAxes(fitted, segments);
   llvm::Expected<runtime::Grid> grid = boxGrid(std::move(fitted));
@@ -94,12 +104,12 @@ llvm::Error TileSearcher::tryShapes(const std::vector<Segment> &shaped, const Ti
   // A glance is enough for what is far off; the rest gets a look.
   constexpr Sample glance{4, 6}, look{16, 32};
   found = estimate(*grid, cost, glance);
-  if (best && found > 1.25 * bestCost)
+  if (best && found.cost > 1.25 * bestCost)
     return llvm::Error::success();
   found = estimate(*grid, cost, look);
-  if (!best || found < bestCost) {
+  if (!best || found.cost < bestCost) {
     best = std::move(*grid);
-    bestCost = found;
+    bestCost = found.cost;
   }
   return llvm::Error::success();
 }
@@ -112,14 +122,15 @@ void TileSearcher::takeFamily(std::vector<Segment> &shaped, size_t segment, size
 
 llvm::Error TileSearcher::tryCapacity(const TileCost &cost) {
   std::vector<Segment> shaped = plainest(cost);
-  double least = 0, found = 0;
+  Tried least, found;
   if (llvm::Error error = tryShapes(shaped, cost, least))
     return error;
   for (size_t i = 0; i < segments.size(); ++i) {
     if (segments[i].axes.size() == 1 || segments[i].tokens() == 0)
       continue;
     std::vector<std::pair<Shape, Shape>> tried = {{shaped[i].queryTile, shaped[i].keyTile}};
-    for (size_t family = 1; family < maxFamilies; ++family) {
+    // Once hardly more pairs are issued than the mask has, no shape can do much better.
+    for (size_t family = 1; family < maxFamilies && least.excess > 1.1; ++family) {
       std::vector<Segment> changed = shaped;
       takeFamily(changed, i, family, cost);
       std::pair<Shape, Shape> shapes{changed[i].queryTile, changed[i].keyTile};
@@ -128,7 +139,7 @@ llvm::Error TileSearcher::tryCapacity(const TileCost &cost) {
       tried.push_back(std::move(shapes));
       if (llvm::Error error = tryShapes(changed, cost, found))
         return error;
-      if (found < least) {
+      if (found.cost < least.cost) {
         least = found;
         shaped = std::move(changed);
       }
