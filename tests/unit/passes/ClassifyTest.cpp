@@ -237,6 +237,12 @@ TEST(ClassifyTest, smallDomainsAgreeWithTheReference) {
     check(seed, 12, 20);
 }
 
+TEST(ClassifyTest, oneSegmentOfSeveralAxesAgreesWithTheReference) {
+  uint32_t first = setting("FALLOFF_SEED", 1), cases = setting("FALLOFF_CASES", 200);
+  for (uint32_t seed = first; seed < first + cases && !HasFatalFailure(); ++seed)
+    check(seed, 0, 20);
+}
+
 TEST(ClassifyTest, longAxesAgreeWithTheReference) {
   uint32_t first = setting("FALLOFF_SEED", 1), cases = setting("FALLOFF_CASES", 200) / 20;
   for (uint32_t seed = first; seed < first + cases && !HasFatalFailure(); ++seed)

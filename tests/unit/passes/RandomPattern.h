@@ -11,13 +11,14 @@
 
 namespace falloff::test {
 
-/// Writes one pattern. `longest` bounds the extents of segments with one axis; others are short.
+/// Writes one pattern. `longest` bounds the extents of segments with one axis; others are short. `longest` 0: one
+/// segment of several axes.
 class RandomPattern {
 public:
   RandomPattern(uint32_t seed, int longest) : random(seed), longest(longest) {}
 
   std::string write() {
-    int numSegments = pick(1, 3);
+    int numSegments = longest == 0 ? 1 : pick(1, 3);
     std::string domain;
     for (int i = 0; i < numSegments; ++i)
       domain += (i ? ", " : "") + segment(i);
@@ -59,7 +60,7 @@ private:
 
   std::string segment(int number) {
     static const char *names[] = {"video", "text", "other"};
-    int count = chance(40) ? 1 : pick(2, 3);
+    int count = longest > 0 && chance(40) ? 1 : pick(2, 3);
     std::string text = std::string(names[number]) + "(";
     for (int i = 0; i < count; ++i) {
       int extent = count == 1 ? pick(chance(10) ? 0 : 1, longest) : pick(1, count == 2 ? 7 : 4);
