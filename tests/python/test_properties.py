@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pytest
 
 import exact_attention
+import roundings
 from meanings import Meaning
 from random_cases import Case, random_case
 
@@ -116,7 +117,41 @@ def check_plan(
                 assert not (truth & ~pairs).any(), "outward loses a pair"
         check_counts(plan, [m.contains for m in meanings], computed[rounding])
         check_tiles(plan, case, computed[rounding])
+        if rounding.startswith("nearest"):
+            check_nearest(plan, meanings, computed[rounding])
     return computed[schedule.rounding]
+
+
+def check_nearest(plan: falloff.Plan, meanings: list[Meaning], computed: list[Bools]) -> None:
+    """Tile by tile as the rule says."""
+    data = plan.as_dict()
+    queries, keys = tiles_of(data, "query"), tiles_of(data, "key")
+    share = float(data["rounding"].partition(":")[2])
+    for meaning, pairs in zip(meanings, computed, strict=True):
+        expected = roundings.nearest(meaning, queries, keys, slices_of(data), share)
+        differ = np.argwhere(expected != pairs)
+        assert not len(differ), f"nearest computes other pairs (query, key): {differ[:5].tolist()}"
+
+
+def slices_of(data: dict[str, Any]) -> list[int]:
+    """Slice of each key tile: of one segment, those with one index on its leading axis.
+
+    A segment of one axis is one slice. On the grid `flat` tiles go by the frame of their first
+    token: by the coordinate on the leading axis of the segment that it lies in.
+    """
+    slices = []
+    flat = data["grid"]["kind"] == "flat"
+    for number, tokens in enumerate(tiles_of(data, "key")):
+        first = int(tokens[0])
+        for name, segment in enumerate(data["grid"]["segments"]):
+            inside = first - segment["first_token"]
+            if 0 <= inside < math.prod(segment["extents"]):
+                step = 1 if flat else segment["key_tile"][0]
+                depth = math.prod(segment["extents"][1:])
+                single = len(segment["extents"]) == 1
+                slices.append(name << 20 | (0 if single else inside // depth // step))
+        assert len(slices) == number + 1
+    return slices
 
 
 def check_counts(plan: falloff.Plan, truths: list[Bools], computed: list[Bools]) -> None:
