@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rounding `nearest` in numpy, tile by tile, from the rule in the schedules' README.
+
+It reads the pairs themselves, never a classification, so it is slow and says the rule once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from meanings import Mask, Meaning
+
+
+@dataclass
+class Group:
+    """`about` sets of one limit: their union and the limit, both met with `only`."""
+
+    about: Mask
+    limit: Mask
+
+
+def groups_of(meaning: Meaning) -> list[Group]:
+    """Sets around which the same limit is filled go together."""
+    groups: list[Group] = []
+    for about, limit in meaning.groups:
+        same = [g for g in groups if (g.limit == limit).all()]
+        if same:
+            same[0].about = same[0].about | about
+        else:
+            groups.append(Group(about.copy(), limit))
+    return groups
+
+
+def nearest(
+    meaning: Meaning,
+    queries: list[npt.NDArray[np.int64]],
+    keys: list[npt.NDArray[np.int64]],
+    slices: list[int],
+    share: float,
+) -> Mask:
+    """The pairs that a plan computes.
+
+    `queries` and `keys` hold the tokens of each tile, `slices` the slice of each key tile: in each
+    slice that a set touches and where no tile reaches the share, the tile of the largest share is
+    filled all the same.
+    """
+    computed = np.zeros_like(meaning.contains)
+    groups = groups_of(meaning)
+    for query in queries:
+        row = [np.ix_(query, key) for key in keys]
+        filled = [fills(meaning, group, row, slices, share) for group in groups]
+        for tile, at in enumerate(row):
+            mask = meaning.contains[at]
+            if mask.all() or meaning.exact[at].any() or any(f[tile] for f in filled):
+                computed[at] = mask
+            for group, fill in zip(groups, filled, strict=True):
+                if fill[tile]:
+                    computed[at] |= group.limit[at]
+        keep_a_key(meaning, query, row, computed)
+    return computed
+
+
+def fills(
+    meaning: Meaning, group: Group, row: list[tuple[Mask, ...]], slices: list[int], share: float
+) -> list[bool]:
+    """Which tiles of a row are filled around a group."""
+    shares = []
+    for at in row:
+        limit = group.limit[at]
+        touched = bool(group.about[at].any())
+        shares.append((meaning.contains[at] & limit).sum() / limit.sum() if touched else -1.0)
+    filled = [s >= share and s > 0 for s in shares]
+    for number in set(slices):
+        tiles = [t for t, s in enumerate(slices) if s == number and shares[t] >= 0]
+        if tiles and not any(filled[t] for t in tiles):
+            filled[max(tiles, key=lambda t: (shares[t], -t))] = True
+    return filled
+
+
+def keep_a_key(
+    meaning: Meaning, query: npt.NDArray[np.int64], row: list[tuple[Mask, ...]], computed: Mask
+) -> None:
+    """Each query that lost all of its keys gets back those in the lowest tile that has one."""
+    lost = meaning.contains[query].any(axis=1) & ~computed[query].any(axis=1)
+    lowest = set()
+    for token in np.flatnonzero(lost):
+        lowest.add(next(t for t, at in enumerate(row) if meaning.contains[at][token].any()))
+    for tile in lowest:
+        computed[row[tile]] |= meaning.contains[row[tile]]
