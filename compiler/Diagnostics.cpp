@@ -3,9 +3,11 @@
 // Keeps the first error of a run of the compiler and turns it into falloff::Error.
 
 #include "compiler/Diagnostics.h"
-#include "mlir/IR/BuiltinAttributes.h"
+#include "compiler/passes/Names.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Location.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
 
@@ -33,11 +35,45 @@ static FileLineColLoc placeOf(Location location) {
   return place;
 }
 
+/// The `%name` that begins `text`, without its sign; empty if none does.
+static llvm::StringRef leadingName(llvm::StringRef text) {
+  if (!text.consume_front("%"))
+    return "";
+  return text.take_while([](char c) { return llvm::isAlnum(c) || c == '_'; });
+}
+
+/// MLIR's parser does not say which name it does not know: it is read from the file, with those that it could be.
+static std::string describeUndeclared(FileLineColLoc place) {
+  std::string message = "expects a name that is defined above";
+  auto file = llvm::MemoryBuffer::getFile(place.getFilename().getValue());
+  if (!file)
+    return message;
+  llvm::StringRef text = (*file)->getBuffer(), rest = text;
+  for (unsigned line = 1; line < place.getLine(); ++line)
+    rest = rest.split('\n').second;
+  rest = rest.drop_front(std::min<size_t>(place.getColumn() - 1, rest.size()));
+  llvm::StringRef name = leadingName(rest);
+  if (name.empty())
+    return message;
+  llvm::StringRef above = text.drop_back(rest.size());
+  above = above.drop_front(std::min(above.rfind("mask.pattern"), above.size()));
+  std::vector<std::string> known;
+  for (size_t at = above.find('%'); at != llvm::StringRef::npos; at = above.find('%', at + 1))
+    if (llvm::StringRef other = leadingName(above.drop_front(at)); other != name && !other.empty())
+      known.push_back(other.str());
+  llvm::sort(known);
+  known.erase(std::unique(known.begin(), known.end()), known.end());
+  return message + ", but got '" + name.str() + "'" + suggest(name, known);
+}
+
 static Error toError(Diagnostic &diagnostic) {
   std::string message = diagnostic.str();
   for (Diagnostic &note : diagnostic.getNotes())
     message += "; " + note.str();
-  if (FileLineColLoc place = placeOf(diagnostic.getLocation()))
+  FileLineColLoc place = placeOf(diagnostic.getLocation());
+  if (place && message == "use of undeclared SSA value name")
+    message = describeUndeclared(place);
+  if (place)
     return Error(message, place.getFilename().str(), place.getLine(), place.getColumn());
   return Error(message);
 }

@@ -134,7 +134,8 @@ void Call::shapeCall(const SetProgram *program) {
   shape.valueDim = v.sizes[3];
   shape.valuePanels = (shape.valueDim + panel - 1) / panel;
   double scale = options.scale ? double(*options.scale) : 1 / std::sqrt(double(q.sizes[3]));
-  shape.scale = float(std::fabs(scale) * 1.4426950408889634);
+  // A scale of 0 would make NaN of a masked score, -inf; the least above it gives the same weights.
+  shape.scale = std::max(float(std::fabs(scale) * 1.4426950408889634), std::numeric_limits<float>::min());
   shape.negate = scale < 0;
   // Blocks of whole groups, large enough for K and V to be read from the second-level cache, not from memory.
   int64_t multiple = shape.spec.rowMultiple(), capacity = std::max<int64_t>(plan.grid.queryCapacity, 1);
