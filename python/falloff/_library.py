@@ -4,12 +4,14 @@ checkout."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from falloff._values import suggestion
 from falloff.errors import CompileError
 
 
+@cache
 def library() -> Path:
     """The folder of the library's pattern files."""
     package = Path(__file__).resolve().parent
