@@ -66,6 +66,9 @@ def side_by_side(clips: Sequence[Frames], frame: int, zoom: int = 2) -> NDArray[
     return np.hstack([part for image in images for part in (image, gap)][:-1])
 
 
+FIRST_GUESS = 3.0  # seconds
+
+
 class Progress:
     """A bar over work of known size. Within a step it moves at the rate of the steps before."""
 
@@ -75,9 +78,9 @@ class Progress:
         self.begin = time.perf_counter()
 
     @contextmanager
-    def step(self, name: str, work: float, seconds_guess: float = 1.0) -> Iterator[None]:
+    def step(self, name: str, work: float) -> Iterator[None]:
         """Draws the bar until the block ends; without a terminal, one line when it has ended."""
-        rate = self.done / self.busy if self.busy else work / seconds_guess
+        rate = self.done / self.busy if self.busy else work / FIRST_GUESS
         begin, ended = time.perf_counter(), threading.Event()
 
         def draw() -> None:
