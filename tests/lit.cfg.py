@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How lit finds and runs the tests of this folder; each says in its RUN lines what it checks."""
 
-# lit gives these two names to the file.
+# lit gives `config` and `lit_config` to the file.
 # ruff: noqa: F821
-# mypy: disable-error-code="name-defined"
 
 import os
 import sys
