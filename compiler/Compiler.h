@@ -47,13 +47,13 @@ struct Sizes {
 };
 
 struct PlanOptions {
-  std::string grid = "box";          ///< box | flat
-  std::string tileQuery, tileKey;    ///< "1x128", "video=2x8x8,text=128", "128" with `flat`; empty: searched
-  std::string rounding = "nearest";  ///< exact | outward | nearest | nearest:0.5
-  std::string major = "query";       ///< query | key
+  std::string grid = "box";         ///< box | flat
+  std::string tileQuery, tileKey;   ///< "1x128", "video=2x8x8,text=128", "128" with `flat`; empty: searched
+  std::string rounding = "nearest"; ///< exact | outward | nearest | nearest:0.5
+  std::string major = "query";      ///< query | key
   std::string target = "cpu";
-  std::string dtype = "bf16";        ///< bf16 | fp32; steers the tile search only
-  int64_t headDim = 128;             ///< steers the tile search only
+  std::string dtype = "bf16"; ///< bf16 | fp32; steers the tile search only
+  int64_t headDim = 128;      ///< steers the tile search only
 };
 
 class Plan;
@@ -133,10 +133,10 @@ public:
 };
 
 struct AttentionOptions {
-  std::optional<float> scale;             ///< default 1/sqrt(head dimension)
-  std::vector<int64_t> textLengths;       ///< per batch entry, for the segment with axis `token`; empty: whole
-  int threads = 0;                        ///< 0: all processors this process may use
-  std::string features;                   ///< "native" or empty, "avx512", "avx2", "generic": what kernels may use
+  std::optional<float> scale;       ///< default 1/sqrt(head dimension)
+  std::vector<int64_t> textLengths; ///< per batch entry, for the segment with axis `token`; empty: whole
+  int threads = 0;                  ///< 0: all processors this process may use
+  std::string features;             ///< "native" or empty, "avx512", "avx2", "generic": what kernels may use
 };
 
 /// out = softmax(scale q k^T, over the plan's pairs) v. All tensors are views in (batch, tokens, heads, dim) order of

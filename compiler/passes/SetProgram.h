@@ -80,17 +80,16 @@ struct WhereStep {
 struct SetNode {
   SetKind kind = SetKind::Everything;
   std::vector<int32_t> operands;
-  int32_t segment = -1; ///< segment of a leaf (pattern order); both ends must
-                        ///< lie in it. -1: none asked
-  int32_t coordinate = -1; ///< y of Interval and Width
-  int32_t query = -1; ///< x of Interval: the coordinate that indexes lo and hi
-  int32_t equal = -1; ///< coordinate that must agree, of Interval; or -1
-  std::vector<int32_t>
-      coordinates; ///< distances of Width and Beat, row-major; indices of
-                   ///< Linked. The extent of coordinate c is
-                   ///< tables[SetProgram::extentTable][c]
-  int32_t table = -1; ///< lo of Interval; width, bits, relation, flag
-  int32_t high = -1;  ///< hi of Interval
+  int32_t segment = -1;             ///< segment of a leaf (pattern order); both ends must
+                                    ///< lie in it. -1: none asked
+  int32_t coordinate = -1;          ///< y of Interval and Width
+  int32_t query = -1;               ///< x of Interval: the coordinate that indexes lo and hi
+  int32_t equal = -1;               ///< coordinate that must agree, of Interval; or -1
+  std::vector<int32_t> coordinates; ///< distances of Width and Beat, row-major; indices of
+                                    ///< Linked. The extent of coordinate c is
+                                    ///< tables[SetProgram::extentTable][c]
+  int32_t table = -1;               ///< lo of Interval; width, bits, relation, flag
+  int32_t high = -1;                ///< hi of Interval
   std::vector<WhereStep> where;
   std::vector<int32_t> querySegments,
       keySegments; ///< Where: segments that named ends must lie in
@@ -115,7 +114,7 @@ struct SetProgram {
   int32_t contains = -1;          ///< root: (A ∪ B) ∩ C
   int32_t exact = -1;             ///< root: A ∩ C
   std::vector<AboutGroup> abouts; ///< B_j ∩ C and its limit L_j ∩ C
-  std::vector<int32_t> filled; ///< filled[f - 1]: contains ∪ the limits of the groups j with bit j of f
+  std::vector<int32_t> filled;    ///< filled[f - 1]: contains ∪ the limits of the groups j with bit j of f
   int32_t tables = 0;             ///< how many tables `bind` makes
   int32_t numbers = 0;
   int32_t extentTable = -1; ///< table that holds the extents of `coordinates`,

@@ -28,6 +28,7 @@ void falloff::python::bindAttention(py::module_ &module) {
   using Released = py::call_guard<py::gil_scoped_release>;
   module.def("attention", &runAttention, py::arg("plan"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("out"),
              py::arg("lse"), py::arg("scale"), py::arg("text_lengths"), py::arg("threads"), py::arg("features"));
-  module.def("print_kernel", &printKernel, Released(), py::arg("plan"), py::arg("dtype"), py::arg("stage"), py::arg("features"));
+  module.def("print_kernel", &printKernel, Released(), py::arg("plan"), py::arg("dtype"), py::arg("stage"),
+             py::arg("features"));
   module.def("describe_target", &describeTarget, py::arg("features"));
 }
