@@ -18,7 +18,7 @@ _BACKGROUND = np.array([247, 247, 244], dtype=np.float64)
 _INK = np.array([26, 62, 112], dtype=np.float64)
 _SHADES = ".:-=+*%#"
 # Pairs asked of the interpreter for a picture of a mask that is larger than the picture.
-_BUDGET = 1 << 22
+_BUDGET = 10_000_000
 
 
 def shares(mask: _falloff.Mask, head: int, rows: int, columns: int) -> NDArray[np.float64]:
