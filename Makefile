@@ -60,16 +60,16 @@ lint: setup-python
 	@$(PYTHON_BIN)/python scripts/lint.py
 
 check-lit: build
-	@cd $(BUILD) && ctest --output-on-failure --label-regex 'lit|docs'
+	@cd $(BUILD) && ctest --output-on-failure --label-regex lit
 
 check-unit: build
-	@cd $(BUILD) && ctest --output-on-failure --label-regex unit
+	@cd $(BUILD) && ctest --output-on-failure --label-exclude lit
 
 check-python: build
 	@$(PYTHON_BIN)/python -m pytest -q
 
 check-asan: build-asan
-	@cd $(ASAN) && ctest --output-on-failure --label-regex 'lit|unit'
+	@cd $(ASAN) && ctest --output-on-failure
 
 # ---- the rest
 
