@@ -5,6 +5,7 @@
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/Pipelines.h"
 #include "compiler/reference/Draw.h"
+#include "compiler/reference/Reference.h"
 #include "llvm/Support/raw_ostream.h"
 
 namespace falloff {

@@ -136,13 +136,23 @@ double ExpressionCheck::valueAt(ExprAttr expr, OperandRange args, const char *&e
       error);
 }
 
+/// The author's name of an axis. A split one has it from its op's location, as results of the dialect's ops do.
+static std::string nameOfAxis(Value axis) {
+  auto split = axis.getDefiningOp<SplitOp>();
+  auto names = split ? dyn_cast<NameLoc>(split.getLoc()) : NameLoc();
+  if (!names)
+    return nameOf(axis).str();
+  auto [part, offset] = names.getName().getValue().split(", ");
+  return (axis == split.getPart() ? part : offset).str();
+}
+
 /// " at distance(frame) = 3", of the values at hand.
 std::string ExpressionCheck::where() const {
   std::string text;
   for (auto &[base, ofBase] : leaves)
     for (AxisLeaf leaf : ofBase) {
       text += text.empty() ? " at " : ", ";
-      text += stringifyExprKind(leaf.second).str() + "(" + nameOf(leaf.first).str() +
+      text += stringifyExprKind(leaf.second).str() + "(" + nameOfAxis(leaf.first) +
               ") = " + std::to_string(values.lookup(leaf));
     }
   return text;

@@ -62,6 +62,15 @@ mask.pattern @places over video(%frame: ?, %patch: ?) {
 
 // -----
 
+mask.pattern @parts over video(%frame: ?, %patch: ?) {
+  %block, %beat = split %frame by 2
+  // expected-error @+1 {{divides by 0 at distance(block) = 1, query(beat) = 0}}
+  %some = where 1 / (1 - distance(%block) + query(%beat)) > 0
+  keep %some
+}
+
+// -----
+
 mask.pattern @extents over video(%frame: ?, %patch: ?) {
   // expected-error @+1 {{divides by 0}}
   %w = let 1 / (extent(%patch) - 6)
