@@ -12,14 +12,15 @@ from falloff._mask import Mask
 from falloff._values import JsonValue, Value, parse_default, suggestion, to_json, to_size, to_value
 from falloff.errors import CompileError
 
-# Names that bind an axis besides its own.
-_BINDING_NAMES = {
+# Names that bind axes besides their own; which of them fit is the compiler's to say.
+_BINDING_NAMES_OF = {
     "frame": ("frames",),
-    "row": ("height",),
-    "column": ("width",),
+    "row": ("height", "tokens_per_frame"),
+    "column": ("width", "tokens_per_frame"),
     "patch": ("tokens_per_frame", "height", "width"),
     "token": ("text", "tokens"),
 }
+_BINDING_NAMES = {name for names in _BINDING_NAMES_OF.values() for name in names}
 
 
 def load(pattern: str | os.PathLike[str], **parameters: object) -> Pattern:
@@ -89,8 +90,10 @@ class Pattern:
         return Mask(impl, self._json_parameters(values))
 
     def _extent_names(self) -> set[str]:
-        axes = [axis for segment in self._impl.segments for axis in segment.axes]
-        return {name for axis in axes for name in (axis, *_BINDING_NAMES.get(axis, ()))}
+        axes = {axis for segment in self._impl.segments for axis in segment.axes}
+        bound = {name for axis in axes for name in _BINDING_NAMES_OF.get(axis, ())}
+        parameters = {info.name for info in self._impl.parameters}
+        return axes | bound | (_BINDING_NAMES - parameters)
 
     def _check_name(self, name: str, extents: set[str]) -> None:
         parameters = [info.name for info in self._impl.parameters]

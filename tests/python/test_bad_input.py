@@ -143,6 +143,10 @@ def test_sizes_that_do_not_fit() -> None:
     compile_error(lambda: pattern.bind(frames=3, height=2, width=3, tokens_per_frame=7), "6", "7")
     compile_error(lambda: pattern.bind(frames=3, frame=4, patch=2), "3", "4")
     two = falloff.load("radial_2d")
+    assert two.bind(frames=3, height=2, width=3, tokens_per_frame=6).tokens == 18
+    compile_error(lambda: two.bind(frames=3, height=2, width=3, tokens_per_frame=7), "6", "7")
+    causal = falloff.load("causal")
+    compile_error(lambda: causal.bind(tokens=3, frames=4), "'frames'", "token")
     compile_error(lambda: two.bind(frames=3, tokens_per_frame=6), "height", "width")
 
 
