@@ -53,6 +53,29 @@ def SimplifySets : Pass<"simplify-sets", "::mlir::ModuleOp"> {
   }];
 }
 
+def LowerToSchedule : Pass<"lower-to-schedule", "::mlir::ModuleOp"> {
+  let summary = "plan bound patterns: tiles, rounding, rows of runs";
+  let description = [{
+    Needs bound patterns, as `specialise` leaves them. Replaces each by a `schedule.plan`; the patterns of the classes of heads of one pattern
+    become one plan with a table each. It is the planner that plans for kernels go through, so what a test reads
+    here is what runs. Tiles that are not given are searched for the target.
+
+    Example: the first case of `tests/passes/lower-to-schedule.mlir`.
+  }];
+  let dependentDialects = ["::falloff::schedule::ScheduleDialect"];
+  let options = [
+    Option<"grid", "grid", "std::string", /*default=*/"\"box\"", "box or flat">,
+    Option<"tileQuery", "tile-query", "std::string", /*default=*/"",
+           "tile of queries, as in 1x128, video=2x8x8,text=128, or 128 on a flat grid; empty: searched">,
+    Option<"tileKey", "tile-key", "std::string", /*default=*/"", "tile of keys">,
+    Option<"rounding", "round", "std::string", /*default=*/"\"nearest\"", "exact, outward, nearest or nearest:S">,
+    Option<"major", "major", "std::string", /*default=*/"\"query\"", "query or key: whose tiles are rows">,
+    Option<"target", "target", "std::string", /*default=*/"\"cpu\"", "what tiles are searched for">,
+    Option<"dtype", "dtype", "std::string", /*default=*/"\"bf16\"", "what tiles are searched for: bf16 or fp32">,
+    Option<"headDim", "head-dim", "int64_t", /*default=*/"128", "what tiles are searched for: 1 to 256">,
+  ];
+}
+
 def DrawMask : Pass<"draw-mask", "::mlir::ModuleOp"> {
   let summary = "print which query sees which key, by the reference interpreter";
   let description = [{
