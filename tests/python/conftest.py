@@ -8,7 +8,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("falloff")
-    group.addoption("--cases", type=int, default=240, help="random patterns to test (default 240)")
+    group.addoption("--cases", type=int, default=400, help="random patterns to test (default 400)")
     group.addoption("--first-seed", type=int, default=0, help="seed of the first (default 0)")
 
 

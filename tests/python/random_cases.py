@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,21 @@ class Case:
                 axes[a] = Axis(values, inside, self.shape[a], number)
             start += count
         return axes
+
+    def resized(self, rng: random.Random) -> Case | None:
+        """The same text and parameters at other sizes; None where a relation fixes the sizes."""
+        if any(p.kind == "relation" for p in self.main.parameters):
+            return None
+        shape = {a: rng.randint(1, extent + 2) for a, extent in self.shape.items()}
+        laid = rng.sample(self.segments, len(self.segments))
+        return replace(
+            self,
+            extents=dict(shape),
+            order=[s.name or "tokens" for s in laid] if len(laid) > 1 else None,
+            segments=laid,
+            shape=shape,
+            tokens=sum(math.prod(shape[a] for a in s.axes) for s in laid),
+        )
 
     @property
     def text_range(self) -> tuple[int, int] | None:
@@ -120,7 +135,7 @@ def draw_case(rng: random.Random, seed: int, most_tokens: int) -> Case:
     heads = rng.choice([0, 0, 2, 4])
     name = f"case{seed}"
     builder = Builder(rng, name, segments, shape, heads)
-    main = builder.pattern(rng.randint(1, 5), nested=True)
+    main = builder.pattern(rng.randint(1, 5), depth=2)
     if rng.random() < 0.15:
         a = rng.choice(segments[0].axes)
         main.literal_extents[a] = shape[a] if rng.random() < 0.5 else shape[a] + 1

@@ -236,21 +236,21 @@ class Builder(TermBuilder):
 
     # ---- includes
 
-    def include(self) -> str:
+    def include(self, depth: int) -> str:
         """A callee over some of the segments, in an order of its own, with axes named anew."""
         chosen = self.rng.sample(range(len(self.segments)), self.rng.randint(1, len(self.segments)))
         callee_name = f"{self.name}_{self.fresh('sub')}"
         names: dict[str, str] = {}
         segments = []
         for i, number in enumerate(chosen):
-            axes = [f"x{i}{j}" for j in range(len(self.segments[number].axes))]
+            axes = [f"y{i}{j}" for j in range(len(self.segments[number].axes))]
             names |= dict(zip(axes, self.segments[number].axes, strict=True))
             segments.append(Segment(f"part{i}", axes))
         extents = {
             inner: self.extents[outer] for inner, outer in names.items() if outer in self.extents
         }
         inner = Builder(self.rng, callee_name, segments, extents, 0)
-        pattern = inner.pattern(self.rng.randint(1, 3), nested=False)
+        pattern = inner.pattern(self.rng.randint(1, 3), depth - 1)
         self.patterns += [*inner.patterns, pattern]
         actuals, given = [], {}
         for p in pattern.parameters:
@@ -286,15 +286,16 @@ class Builder(TermBuilder):
 
     # ---- the whole
 
-    def pattern(self, size: int, nested: bool) -> Pattern:
+    def pattern(self, size: int, depth: int) -> Pattern:
+        """A pattern of some `size` leaves, whose includes go `depth` deep."""
         for _ in range(self.rng.randint(0, 2)):
             self.split()
         for _ in range(size):
             self.leaf()
         for _ in range(self.rng.randint(0, 2)):
             self.when() if self.chance(0.3) else self.algebra()
-        if nested and self.chance(0.4):
-            self.include()
+        if depth and self.chance(0.4):
+            self.include(depth)
             if self.chance(0.3):
                 self.algebra()
         pool = self.sets

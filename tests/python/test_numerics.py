@@ -20,15 +20,6 @@ BF16 = ml_dtypes.bfloat16
 DTYPES = {"fp32": (np.float32, torch.float32), "bf16": (BF16, torch.bfloat16)}
 
 
-def features() -> list[str]:
-    """What this processor's kernels may be made of."""
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    names = ["generic"]
-    names += ["avx2"] if " avx2" in flags and " fma" in flags else []
-    names += ["avx512"] if " avx512f" in flags and " avx512bw" in flags else []
-    return [*names, "native"]
-
-
 def values(shape: tuple[int, ...], dtype: str = "fp32", seed: int = 0) -> Any:
     return np.random.default_rng(seed).standard_normal(shape).astype(DTYPES[dtype][0])
 
@@ -121,7 +112,7 @@ def test_causal(tokens: int, dtype: str) -> None:
     )
 
 
-@pytest.mark.parametrize("feature", features())
+@pytest.mark.parametrize("feature", exact_attention.features())
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("dim", "value_dim"), [(64, 64), (128, 128), (23, 9)])
 def test_each_instruction_set(feature: str, dtype: str, dim: int, value_dim: int) -> None:

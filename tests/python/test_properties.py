@@ -22,13 +22,11 @@ import pytest
 
 import exact_attention
 import roundings
+from exact_attention import features
 from meanings import Meaning
 from random_cases import Case, random_case
 
 Bools = npt.NDArray[np.bool_]
-
-# Few kernels: these dimensions (of keys, of values) and capacities are shared by all cases.
-DIMENSIONS = [(8, 8), (64, 64), (20, 33), (5, 3)]
 
 
 class Schedule:
@@ -78,10 +76,14 @@ def heads_of(case: Case) -> list[int | None]:
     return list(range(case.heads)) if case.heads else [None]
 
 
-def bind(case: Case, folder: Path) -> falloff.Mask:
+def load(case: Case, folder: Path) -> falloff.Pattern:
     path = folder / f"{case.name}.mlir"
     path.write_text(case.text)
-    return falloff.load(path).bind(order=case.order, **case.extents, **case.parameters)
+    return falloff.load(path)
+
+
+def bound(case: Case, pattern: falloff.Pattern) -> falloff.Mask:
+    return pattern.bind(order=case.order, **case.extents, **case.parameters)
 
 
 def check_mask(case: Case, mask: falloff.Mask, meanings: list[Meaning]) -> None:
@@ -245,7 +247,8 @@ def check_kernel(
     """The kernel against masked attention in float64 over the plan's own pairs."""
     numbers = np.random.default_rng(rng.getrandbits(32))
     dtype, name = rng.choice([(np.float32, "fp32"), (ml_dtypes.bfloat16, "bf16")])
-    dim, value_dim = rng.choice(DIMENSIONS)
+    dim = rng.choice([8, 64, rng.randint(1, 80), rng.randint(1, 256)])
+    value_dim = dim if rng.random() < 0.5 else rng.randint(1, 80)
     layout = rng.choice(["BSHD", "BHSD"])
     heads = case.heads or rng.choice([1, 2, 3])
     key_heads = rng.choice([h for h in range(1, heads + 1) if heads % h == 0])
@@ -256,7 +259,7 @@ def check_kernel(
     v = strided(numbers, (batch, keys, key_heads, value_dim), dtype, layout)
     pairs = np.stack([computed[h if case.heads else 0] for h in range(heads)])
     pairs = np.repeat(pairs[None], batch, axis=0)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"features": rng.choice(["", "", *features()])}
     if case.text_range and case.text_range[1] > case.text_range[0] and rng.random() < 0.5:
         start, end = case.text_range
         lengths = [rng.randint(0, end - start) for _ in range(batch)]
@@ -299,7 +302,8 @@ def random_range(rng: random.Random, tokens: int) -> tuple[int, int]:
 def check_case(case: Case, folder: Path) -> None:
     rng = random.Random(case.seed + 1)
     meanings = case.meanings()
-    mask = bind(case, folder)
+    pattern = load(case, folder)
+    mask = bound(case, pattern)
     check_mask(case, mask, meanings)
     schedule = Schedule(rng, case)
     computed = check_plan(case, mask, schedule, meanings)
@@ -317,6 +321,20 @@ def check_case(case: Case, folder: Path) -> None:
     check_counts(plan, [m.contains[cut] for m in meanings], computed)
     check_counts(turned, [m.contains[cut] for m in meanings], computed)
     check_kernel(case, rng, plan, computed, cut)
+    resized = case.resized(rng)
+    if resized:
+        check_resized(resized, pattern, rng)
+
+
+def check_resized(case: Case, pattern: falloff.Pattern, rng: random.Random) -> None:
+    """The same pattern at other sizes: kernels may be shared, data may not."""
+    meanings = case.meanings()
+    mask = bound(case, pattern)
+    check_mask(case, mask, meanings)
+    plan = mask.plan(rounding="exact", grid=rng.choice(["box", "flat"]))
+    computed = [plan.to_dense(head=head) for head in heads_of(case)]
+    assert all((p == m.contains).all() for p, m in zip(computed, meanings, strict=True))
+    check_kernel(case, rng, plan, computed, (slice(None), slice(None)))
 
 
 def describe(case: Case) -> str:
