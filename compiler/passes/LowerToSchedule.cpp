@@ -114,7 +114,10 @@ struct LowerToSchedule : public falloff::impl::LowerToScheduleBase<LowerToSchedu
     for (auto [number, pattern] : llvm::enumerate(classes.patterns)) {
       if (failed(bind(pattern, masks)))
         return failure();
-      for (int64_t head : pattern.getHeads().value_or(ArrayRef<int64_t>{0})) {
+      SmallVector<int64_t> heads = {0};
+      if (pattern.getHeads())
+        heads.assign(pattern.getHeads()->begin(), pattern.getHeads()->end());
+      for (int64_t head : heads) {
         tableOf.resize(std::max<size_t>(tableOf.size(), head + 1));
         tableOf[head] = uint32_t(number);
       }

@@ -103,21 +103,45 @@ struct MaskPipelineOptions : public PassPipelineOptions<MaskPipelineOptions> {
   Option<std::string> values{*this, "set", llvm::cl::desc("as in specialise")};
   Option<std::string> order{*this, "order", llvm::cl::desc("as in specialise")};
 };
+
+/// Those and the options of lower-to-schedule.
+struct SchedulePipelineOptions : public MaskPipelineOptions {
+  Option<std::string> grid{*this, "grid", llvm::cl::desc("as in lower-to-schedule"), llvm::cl::init("box")};
+  Option<std::string> tileQuery{*this, "tile-query", llvm::cl::desc("as in lower-to-schedule")};
+  Option<std::string> tileKey{*this, "tile-key", llvm::cl::desc("as in lower-to-schedule")};
+  Option<std::string> rounding{*this, "round", llvm::cl::desc("as in lower-to-schedule"), llvm::cl::init("nearest")};
+  Option<std::string> major{*this, "major", llvm::cl::desc("as in lower-to-schedule"), llvm::cl::init("query")};
+};
 } // namespace
+
+static void addMaskPasses(OpPassManager &passes, const MaskPipelineOptions &options) {
+  LinkIncludesOptions link;
+  link.library = options.library;
+  SpecialiseOptions specialise;
+  specialise.extents = options.extents;
+  specialise.values = options.values;
+  specialise.order = options.order;
+  passes.addPass(createLinkIncludes(link));
+  passes.addPass(createSpecialise(specialise));
+  passes.addPass(createSimplifySets());
+}
+
+static void addSchedulePasses(OpPassManager &passes, const SchedulePipelineOptions &options) {
+  addMaskPasses(passes, options);
+  LowerToScheduleOptions lower;
+  lower.grid = options.grid;
+  lower.tileQuery = options.tileQuery;
+  lower.tileKey = options.tileKey;
+  lower.rounding = options.rounding;
+  lower.major = options.major;
+  passes.addPass(createLowerToSchedule(lower));
+}
 
 void falloff::registerMaskPipelines() {
   PassPipelineRegistration<MaskPipelineOptions>("falloff-mask", "a pattern, linked, bound and simplified",
-                                                [](OpPassManager &passes, const MaskPipelineOptions &options) {
-                                                  LinkIncludesOptions link;
-                                                  link.library = options.library;
-                                                  SpecialiseOptions specialise;
-                                                  specialise.extents = options.extents;
-                                                  specialise.values = options.values;
-                                                  specialise.order = options.order;
-                                                  passes.addPass(createLinkIncludes(link));
-                                                  passes.addPass(createSpecialise(specialise));
-                                                  passes.addPass(createSimplifySets());
-                                                });
+                                                addMaskPasses);
+  PassPipelineRegistration<SchedulePipelineOptions>("falloff-schedule", "the same, and its schedule",
+                                                    addSchedulePasses);
 }
 
 void falloff::registerFalloffPasses() {

@@ -4,6 +4,7 @@
 // passes; and the same as named pipelines of falloff-opt:
 //
 //   falloff-mask       link-includes, specialise, simplify-sets
+//   falloff-schedule   falloff-mask, lower-to-schedule
 //
 // Each step leaves what it was given alone and returns a module of its own.
 // Errors are emitted as diagnostics at the op concerned.
