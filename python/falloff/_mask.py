@@ -167,8 +167,8 @@ class Mask:
         which takes the options of ``plan``.
         """
         tile = options.pop("tile", None)
-        options.setdefault("tile_query", tile)
-        options.setdefault("tile_key", tile)
+        for side in ("tile_query", "tile_key"):
+            options[side] = tile if options.get(side) is None else options[side]
         return self._impl.print(stage, self._options(**options))
 
     def empty_rows(self) -> tuple[int, int, int] | None:

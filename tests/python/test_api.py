@@ -296,7 +296,9 @@ def test_stages_can_be_printed() -> None:
     mask = falloff.load("radial").bind(frames=4, tokens_per_frame=12)
     for stage in ("linked", "specialised", "mask"):
         assert "mask.pattern" in mask.print(stage)
-    assert "video" in mask.print("schedule", tile="1x4", rounding="exact")
+    schedule = mask.print("schedule", tile="1x4", tile_key="1x6", rounding="exact")
+    assert 'segment "video"(frame: 4, patch: 12) queries 1x4 from 0 keys 1x6 from 0' in schedule
+    assert 'rounding "exact"' in schedule
 
 
 def test_reprs_are_short() -> None:

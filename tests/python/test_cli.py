@@ -196,7 +196,12 @@ def test_tables_and_relations(run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "word"),
-    [("mask", "mask.pattern"), ("schedule", "video"), ("llvm", "define "), ("asm", "ret")],
+    [
+        ("mask", "mask.pattern"),
+        ("schedule", "queries 1x4 from 0"),
+        ("llvm", "define "),
+        ("asm", "ret"),
+    ],
 )
 @pytest.mark.parametrize("dtype", ["bf16", "fp32"])
 def test_compile_prints_each_stage(run, stage: str, word: str, dtype: str) -> None:
