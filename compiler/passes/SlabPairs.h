@@ -18,7 +18,9 @@ namespace falloff {
 /// Signatures of all pairs of leading indices, for each pair of segments; asked once however many grids are tried.
 class PairSignatures {
 public:
-  explicit PairSignatures(const BoundMask &mask) : mask(mask) {}
+  /// Pairs of segments with more than `maxPairs` pairs of leading indices are not numbered.
+  explicit PairSignatures(const BoundMask &mask, int64_t maxPairs = int64_t(1) << 22)
+      : mask(mask), maxPairs(maxPairs) {}
   struct Ids {
     int32_t queryIndices = 0, keyIndices = 0;
     std::vector<int32_t> ids; ///< row-major
@@ -28,7 +30,7 @@ public:
   const BoundMask &mask;
 
 private:
-  static constexpr int64_t maxPairs = int64_t(1) << 22;
+  int64_t maxPairs;
   std::map<std::pair<int32_t, int32_t>, Ids> known;
 };
 
