@@ -6,6 +6,7 @@
 #include "compiler/CompilerImpl.h"
 #include "compiler/Diagnostics.h"
 #include "compiler/dialect/mask/Mask.h"
+#include "compiler/dialect/schedule/Schedule.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -14,7 +15,8 @@ namespace falloff {
 
 Pattern Pattern::load(const std::string &nameOrPath, const Values &parameters, const std::string &library) {
   auto impl = std::make_shared<Impl>();
-  impl->context.loadDialect<mask::MaskDialect>();
+  impl->context.printOpOnDiagnostic(false); // the file and the line say where
+  impl->context.loadDialect<mask::MaskDialect, schedule::ScheduleDialect>();
   impl->context.printOpOnDiagnostic(false); // messages are one line
   DiagnosticCapture diagnostics(&impl->context);
   FailureOr<OwningOpRef<ModuleOp>> module = loadPattern(&impl->context, nameOrPath, library);

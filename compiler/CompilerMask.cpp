@@ -4,6 +4,7 @@
 
 #include "compiler/CompilerImpl.h"
 #include "compiler/Diagnostics.h"
+#include "compiler/passes/LowerToSchedule.h"
 
 using namespace mlir;
 
@@ -143,6 +144,11 @@ std::string Mask::print(const std::string &stage, const PlanOptions &options) co
   } else if (stage == "mask") {
     OwningOpRef<ModuleOp> module(bound.specialised.module.get().clone());
     simplifyPatterns(*module);
+    (*module)->print(os);
+  } else if (stage == "schedule") {
+    OwningOpRef<ModuleOp> module(ModuleOp::create(bound.pattern->pattern().getLoc()));
+    OpBuilder builder(module->getBodyRegion());
+    buildSchedule(builder, module->getLoc(), plan(options).data(), options.target);
     (*module)->print(os);
   } else {
     throw Error("expects stage linked, specialised, mask or schedule, but got '" + stage + "'");
