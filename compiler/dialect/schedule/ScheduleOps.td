@@ -31,7 +31,7 @@ def Schedule_Dialect : Dialect {
     ```mlir
     schedule.plan @near box 8x4 rounding "nearest:0.5" major query for "cpu" {
       segment "video"(frame: 3, patch: 8) queries 1x8 from 0 keys 1x4 from 0
-      table heads [0] pairs 160 computed 160 issued 160 lost 0 order [1, 0, 2] {
+      table heads [0] pairs 448 computed 448 issued 448 lost 0 order [1, 0, 2] {
         row 0 : full 0 to 4
         row 1 : full 0 to 6
         row 2 : full 2 to 6
