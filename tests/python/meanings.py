@@ -51,6 +51,24 @@ class Number:
 
 
 @dataclass
+class About:
+    """An `about` set and the limit that a fill around it covers, both met with C.
+
+    `scope` is where the limit comes from: the path of includes to the pattern whose `only` it is.
+    """
+
+    set: Mask
+    limit: Mask
+    scope: str = ""
+
+    def met(self, only: Mask) -> About:
+        return About(self.set & only, self.limit & only, self.scope)
+
+    def inside(self, include: str) -> About:
+        return About(self.set, self.limit, f"{include}/{self.scope}")
+
+
+@dataclass
 class Meaning:
     """The sets of one head, queries x keys in bound order."""
 
@@ -58,7 +76,7 @@ class Meaning:
     exact: Mask  # A n C: no rounding loses these
     only: Mask  # C
     reach: Mask  # `contains` and all limits, in C: no rounding passes these
-    groups: list[tuple[Mask, Mask]]  # `about` sets met with C, each with its limit met with C
+    abouts: list[About]
 
 
 Value = Axis | Number | Mask | int | float | str | Any
@@ -144,28 +162,29 @@ class Pattern:
         for name in self.only:
             only &= as_set(scope, name)
         exact = np.zeros_like(square)
-        groups: list[tuple[Mask, Mask]] = []
+        abouts: list[About] = []
         for name in self.keep:
             if name in self.callees:
                 callee = self.callees[name](scope)
                 exact |= callee.exact
-                groups += callee.groups
+                abouts += [about.inside(name) for about in callee.abouts]
             else:
                 exact |= as_set(scope, name)
         for name in self.about:
             if name in self.callees:
                 callee = self.callees[name](scope)
-                groups.append((callee.contains, callee.only))
+                abouts.append(About(callee.exact, callee.only).inside(name))
+                abouts += [about.inside(name) for about in callee.abouts]
             else:
-                groups.append((as_set(scope, name), square))
-        groups = [(set_ & only, limit & only) for set_, limit in groups]
+                abouts.append(About(as_set(scope, name), square))
+        abouts = [about.met(only) for about in abouts]
         exact &= only
         contains = exact.copy()
         reach = exact.copy()
-        for set_, limit in groups:
-            contains |= set_
-            reach |= limit
-        return Meaning(contains, exact, only, reach | contains, groups)
+        for about in abouts:
+            contains |= about.set
+            reach |= about.limit
+        return Meaning(contains, exact, only, reach | contains, abouts)
 
 
 def as_set(scope: Scope, name: str) -> Mask:

@@ -6,6 +6,7 @@ It reads the pairs themselves, never a classification, so it is slow and says th
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +25,19 @@ class Group:
 
 def groups_of(meaning: Meaning) -> list[Group]:
     """Sets around which the same limit is filled go together."""
-    groups: list[Group] = []
-    for about, limit in meaning.groups:
-        same = [g for g in groups if (g.limit == limit).all()]
-        if same:
-            same[0].about = same[0].about | about
-        else:
-            groups.append(Group(about.copy(), limit))
-    return groups
+    groups: dict[str, Group] = {}
+    for about in meaning.abouts:
+        group = groups.setdefault(about.scope, Group(np.zeros_like(about.set), about.limit))
+        group.about = group.about | about.set
+    return list(groups.values())
+
+
+def is_plain(meaning: Meaning) -> bool:
+    """Whether limits of different scopes differ as sets: else they may go together or not."""
+    groups = [group for group in groups_of(meaning) if group.about.any()]
+    return not any(
+        (one.limit == other.limit).all() for one, other in itertools.combinations(groups, 2)
+    )
 
 
 def nearest(
