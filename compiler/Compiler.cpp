@@ -15,7 +15,6 @@ namespace falloff {
 
 Pattern Pattern::load(const std::string &nameOrPath, const Values &parameters, const std::string &library) {
   auto impl = std::make_shared<Impl>();
-  impl->context.printOpOnDiagnostic(false); // the file and the line say where
   impl->context.loadDialect<mask::MaskDialect, schedule::ScheduleDialect>();
   impl->context.printOpOnDiagnostic(false); // messages are one line
   DiagnosticCapture diagnostics(&impl->context);
