@@ -237,11 +237,18 @@ void BlockSolver::measure(TileEntry &entry, const Region &queryRegion, const Reg
 //===-- Rows ------------------------------------------------------------------------------------------------------===//
 
 bool BlockSolver::touchesFull(int32_t row, int32_t group, const TileEntry &entry, int32_t slice) {
-  int32_t first = entry.first, last = entry.last;
-  while (keys.sliceOf(first) < slice)
-    ++first;
-  while (keys.sliceOf(last - 1) > slice)
-    --last;
+  auto firstFrom = [&](int32_t wanted) { // slices ascend
+    int32_t low = entry.first, high = entry.last;
+    while (low < high) {
+      int32_t middle = low + (high - low) / 2;
+      if (keys.sliceOf(middle) < wanted)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low;
+  };
+  int32_t first = firstFrom(slice), last = firstFrom(slice + 1);
   Region queryRegion, keyRegion;
   queries.regionOf(row, row + 1, queryRegion);
   keys.regionOf(first, last, keyRegion);

@@ -15,7 +15,7 @@
 
 namespace falloff {
 
-/// The text of a schedule's options, as users give them; empty tiles are searched.
+/// The text of a schedule's options, as users give them. Empty tiles are searched; on a grid `flat` they are 128.
 struct ScheduleText {
   std::string grid = "box";
   std::string tileQuery, tileKey;
