@@ -33,11 +33,18 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND EXISTS ${LLVM_TOOLS_BINARY_DIR}/ld.
 endif()
 
 add_compile_options(-Wall -Wextra -Wno-unused-parameter)
+set(falloff_test_environment "")
 if(FALLOFF_SANITIZERS)
   # vptr would need the typeinfo of classes that LLVM compiled.
   add_compile_options(-fsanitize=${FALLOFF_SANITIZERS} -fno-sanitize=vptr -fno-sanitize-recover=all
                       -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${FALLOFF_SANITIZERS})
+  # For every test: LLVM is not instrumented, so its containers and arenas, whose headers are compiled with ours, look
+  # poisoned; and what it keeps for good looks leaked.
+  set(falloff_test_environment
+    "ASAN_OPTIONS=detect_container_overflow=0:allow_user_poisoning=0:strict_string_checks=1:check_initialization_order=1"
+    "UBSAN_OPTIONS=print_stacktrace=1"
+    "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/scripts/leaks.supp:print_suppressions=0")
 endif()
 
 # The packaged MLIR and LLVM, shared; every library of the compiler links this and never a single MLIR archive, since
