@@ -7,6 +7,7 @@ It reads the pairs themselves, never a classification, so it is slow and says th
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,3 +97,55 @@ def keep_a_key(
         lowest.add(next(t for t, at in enumerate(row) if meaning.contains[at][token].any()))
     for tile in lowest:
         computed[row[tile]] |= meaning.contains[row[tile]]
+
+
+@dataclass
+class Counts:
+    """Pairs of a whole plan: of the mask, of the tiles kept (their area), and lost."""
+
+    pairs: int = 0
+    area: int = 0
+    lost: int = 0
+
+    def add(self, counts: Counts) -> None:
+        self.pairs += counts.pairs
+        self.area += counts.area
+        self.lost += counts.lost
+
+
+def radial_counts(
+    frames: int,
+    patches: int,
+    tile_query: int,
+    tile_key: int,
+    share: float | None,
+    band: Callable[[int], Mask],
+) -> Counts:
+    """What tiles inside frames keep of a radial mask without text, from the band of each distance.
+
+    The first frame and near frames are whole; the band is the same for distances of one bit length,
+    while no frame is thinned out. `share` is that of `nearest`, or None for `outward`.
+    """
+    assert frames <= patches
+    whole = Counts(patches * patches, patches * patches, 0)
+    found: dict[int, Counts] = {}
+    total = Counts()
+    for i in range(frames):
+        for j in range(frames):
+            d = abs(i - j)
+            bits = d.bit_length()
+            if bits not in found and d > 1:
+                found[bits] = band_counts(band(d), tile_query, tile_key, share)
+            total.add(whole if d <= 1 or j == 0 else found[bits])
+    return total
+
+
+def band_counts(band: Mask, tile_query: int, tile_key: int, share: float | None) -> Counts:
+    """Tiles kept of one pair of frames: key tiles of a frame are a slice."""
+    rows, columns = (range(0, len(band), tile) for tile in (tile_query, tile_key))
+    held = np.add.reduceat(np.add.reduceat(band.astype(np.int64), rows, 0), columns, 1)
+    area = np.outer(*(np.diff([*starts, len(band)]) for starts in (rows, columns)))
+    kept = held > 0 if share is None else held >= share * area
+    for row in np.flatnonzero(held.any(axis=1) & ~kept.any(axis=1)):
+        kept[row, np.argmax(held[row] / area[row])] = True
+    return Counts(int(held.sum()), int(area[kept].sum()), int(held[~kept].sum()))

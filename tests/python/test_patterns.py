@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import definitions
+import roundings
 from test_properties import tiles_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -244,6 +245,43 @@ def test_radial_at_real_sizes(frames: int, patches: int, decay: float) -> None:
         for other in range(frames):
             expected = definitions.radial_row(abs(frame - other), place, patches, decay)
             assert (row[other] == (expected | (other == 0))).all()
+
+
+@pytest.mark.parametrize(
+    ("tile_key", "rounding"), [(128, "outward"), (128, "nearest"), (64, "nearest:0.3")]
+)
+@pytest.mark.parametrize(
+    ("frames", "patches", "decay"),
+    [(21, 1560, 1.0), (21, 1560, 0.2), (33, 3600, 0.2), (81, 1560, 1.0), (81, 1560, 0.2)],
+)
+def test_rounded_radial_at_real_sizes(
+    frames: int, patches: int, decay: float, tile_key: int, rounding: str
+) -> None:
+    """Area of the kept tiles and pairs lost, counted apart, distance by distance."""
+    shares = {"outward": None, "nearest": 0.5, "nearest:0.3": 0.3}
+    expected = roundings.radial_counts(
+        frames,
+        patches,
+        128,
+        tile_key,
+        shares[rounding],
+        lambda d: definitions.radial_pair(d, patches, decay),
+    )
+    mask = falloff.load("radial", decay=decay).bind(frames=frames, tokens_per_frame=patches)
+    plan = mask.plan(rounding=rounding, tile_query="1x128", tile_key=f"1x{tile_key}")
+    data = plan.as_dict()
+    queries = [len(tokens) for tokens in tiles_of(data, "query")]
+    keys = np.cumsum([0, *(len(tokens) for tokens in tiles_of(data, "key"))])
+    area = sum(
+        query * (keys[last] - keys[first])
+        for query, runs in zip(queries, plan.rows(), strict=True)
+        for first, last, _ in runs
+    )
+    assert (plan.pairs_in_mask, area, plan.pairs_lost) == (
+        expected.pairs,
+        expected.area,
+        expected.lost,
+    )
 
 
 def test_counts_at_real_sizes() -> None:
