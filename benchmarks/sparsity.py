@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import falloff
+from falloff.demo.kernel import compile_kernel
 
 from .measure import Line, seconds_of, tensors
 
@@ -23,12 +24,14 @@ def lines(quick: bool) -> Iterator[Line]:
                 return seconds_of(lambda: falloff.attention(q, k, v, plan))
 
             sizes: dict[str, Any] = {"frames": frames, "tokens_per_frame": patches}
-            dense = falloff.load("dense").bind(**sizes).plan(dtype=dtype)
+            full = falloff.load("dense").bind(**sizes)
             masks = {
                 decay: falloff.load("radial", decay=decay).bind(**sizes) for decay in (1.0, 0.2)
             }
+            dense = full.plan(dtype=dtype)
             plans = {decay: mask.plan(dtype=dtype) for decay, mask in masks.items()}
-            _warm_up(dtype)
+            for mask, plan in ((full, dense), *((masks[decay], plans[decay]) for decay in plans)):
+                compile_kernel(mask, plan, q, k, v)
             before = {decay: taken(plan) for decay, plan in plans.items()}
             whole = taken(dense)
             for decay, plan in plans.items():
@@ -41,11 +44,3 @@ def lines(quick: bool) -> Iterator[Line]:
                     0.75 / density,
                     note=f"dense {whole:.2f} s, radial {sparse:.2f} s",
                 )
-
-
-def _warm_up(dtype: str) -> None:
-    """Compiles both kernels on a small clip."""
-    q, k, v = tensors(4 * 256, 1, HEAD_DIM, dtype)
-    for name in ("dense", "radial"):
-        mask = falloff.load(name).bind(frames=4, tokens_per_frame=256)
-        falloff.attention(q, k, v, mask.plan(dtype=dtype))

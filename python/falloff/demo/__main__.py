@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import falloff
 
 from . import nonlocal_means, report, video
+from .kernel import compile_kernel
 from .nonlocal_means import Job
 from .quality import psnr, ssim
 from .reference import sample_error
@@ -61,24 +62,11 @@ def attend(name: str, mask: falloff.Mask, job: Job) -> Run:
     begin = time.perf_counter()
     plan = mask.plan(dtype="fp32", head_dim=job.q.shape[-1])
     plan_seconds = time.perf_counter() - begin
-    compile_kernel(mask, plan, job)
+    compile_kernel(mask, plan, job.q, job.k, job.v)
     out = np.empty_like(job.v)
     begin = time.perf_counter()
     falloff.attention(job.q, job.k, job.v, plan, scale=1.0, out=out)
     return Run(name, mask, plan, plan_seconds, time.perf_counter() - begin, out)
-
-
-def compile_kernel(mask: falloff.Mask, plan: falloff.Plan, job: Job) -> None:
-    """Runs one query through tiles like those of `plan`, which takes the same kernel."""
-    segments = [
-        segment for segment in plan.as_dict()["grid"]["segments"] if all(segment["extents"])
-    ]
-    tiles: dict[str, Any] = {
-        f"tile_{side}": {segment["name"]: segment[f"{side}_tile"] for segment in segments}
-        for side in ("query", "key")
-    }
-    few = mask.slice(queries=(0, 1)).plan(**tiles)
-    falloff.attention(job.q[:, :1], job.k, job.v, few, scale=1.0)
 
 
 def results(
