@@ -37,7 +37,7 @@ class Schedule:
         self.case = case
         self.grid = rng.choice(["box", "box", "flat"])
         self.rounding = rng.choice(
-            ["outward", "nearest", f"nearest:{rng.choice([0.1, 0.3, 0.8, 1])}"]
+            ["outward", "nearest", f"nearest:{rng.choice([0, 0.1, 0.3, 0.8, 1])}"]
         )
         self.tiles: dict[str, Any] = {}
         if rng.random() < 0.8:
@@ -94,7 +94,17 @@ def check_mask(case: Case, mask: falloff.Mask, meanings: list[Meaning]) -> None:
         differ = mask.to_dense(head=head) != meaning.contains
         assert not differ.any(), f"head {head}: wrong pairs (query, key): {np.argwhere(differ)[:5]}"
         densities.append(meaning.contains.mean())
+        for query, key in np.random.default_rng(case.seed).integers(case.tokens, size=(5, 2)):
+            assert mask.contains(query, key, head=head) == meaning.contains[query, key]
     assert mask.density == pytest.approx(np.mean(densities), abs=1e-12)
+    assert mask.densities == pytest.approx(densities, abs=1e-12)
+    empty = [np.flatnonzero(~meaning.contains.any(axis=1)) for meaning in meanings]
+    heads = [head for head, queries in enumerate(empty) if len(queries)]
+    if heads:
+        queries = empty[heads[0]]
+        assert mask.empty_rows() == (queries[0], len(queries), heads[0])
+    else:
+        assert mask.empty_rows() is None
 
 
 def check_plan(
