@@ -19,8 +19,8 @@ struct TileCost {
   int64_t queryMultiple = 1, keyMultiple = 1; ///< kernels pad the tokens of a tile to these
 };
 
-/// What a kept tile of so many tokens costs.
-double costOfTile(const TileCost &cost, int64_t queryTokens, int64_t keyTokens);
+/// What a kept tile costs on average, its tokens padded.
+double costOfTile(const TileCost &cost, double paddedQueries, double paddedKeys);
 
 /// The menu of a target, for a dtype ("bf16", "fp32") and a head dimension from 1 to 256. Fails if there is none.
 llvm::Expected<std::vector<TileCost>> tileCosts(llvm::StringRef target, llvm::StringRef dtype, int64_t headDim);

@@ -100,19 +100,22 @@ llvm::Expected<std::vector<Shape>> falloff::tilesOf(const TileSpec &spec,
 
 //===-- Shapes worth trying ---------------------------------------------------------------------------------------===//
 
-/// A size of at most `limit` that cuts `extent` in as few parts as `limit` does, as equal as can be.
-static int64_t equalPart(int64_t extent, int64_t limit) {
+/// A size of at most `limit` that cuts `extent` in as few parts as `limit` does, as equal as can be, and a multiple of
+/// `multiple` if that is within the limit.
+static int64_t equalPart(int64_t extent, int64_t limit, int64_t multiple) {
   limit = std::max<int64_t>(1, std::min(limit, extent));
   int64_t parts = (extent + limit - 1) / limit;
-  return extent == 0 ? 1 : (extent + parts - 1) / parts;
+  int64_t size = extent == 0 ? 1 : (extent + parts - 1) / parts, rounded = (size + multiple - 1) / multiple * multiple;
+  return rounded <= limit ? rounded : size;
 }
 
 /// Whole inner axes as far as they go, then a part of the next.
-static Shape strip(const std::vector<int64_t> &extents, int64_t capacity, bool equal) {
+static Shape strip(const std::vector<int64_t> &extents, int64_t capacity, bool equal, int64_t multiple) {
   Shape shape(extents.size(), 1);
   for (size_t axis = extents.size(); axis-- > 0 && capacity > 1;) {
     int64_t extent = std::max<int64_t>(extents[axis], 1);
-    shape[axis] = equal ? equalPart(extent, capacity) : std::min(extent, capacity);
+    shape[axis] = equal ? equalPart(extent, capacity, multiple) : std::min(extent, capacity);
+    multiple = 1; // of whole strips only
     capacity /= shape[axis];
     if (shape[axis] < extent)
       break;
@@ -135,14 +138,14 @@ static Shape compact(const std::vector<int64_t> &extents, size_t lead, int64_t c
   return shape;
 }
 
-std::vector<Shape> falloff::shapeMenu(const std::vector<int64_t> &extents, int64_t capacity) {
+std::vector<Shape> falloff::shapeMenu(const std::vector<int64_t> &extents, int64_t capacity, int64_t multiple) {
   if (extents.size() == 1)
     return {{capacity}};
   // One index of the leading axis first: rounding is decided by such slices.
   std::vector<int64_t> inner = extents;
   inner[0] = 1;
-  return {strip(inner, capacity, false), strip(inner, capacity, true), compact(inner, 1, capacity),
-          strip(extents, capacity, false), compact(extents, 0, capacity)};
+  return {strip(inner, capacity, false, 1), strip(inner, capacity, true, multiple), compact(inner, 1, capacity),
+          strip(extents, capacity, false, 1), compact(extents, 0, capacity)};
 }
 
 //===-- Numbering -------------------------------------------------------------------------------------------------===//

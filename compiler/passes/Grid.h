@@ -39,8 +39,9 @@ inline constexpr size_t maxFamilies = 5; ///< shapes in a menu of a segment of s
 
 /// Shapes of at most `capacity` tokens worth trying on a segment of these extents, the plainest first: the strip of
 /// tokens of highest rank, then strips of equal parts (1560 = 13 x 120), then compact boxes. Capacities of one segment
-/// give menus of one length, with shapes of the same families in the same places.
-std::vector<Shape> shapeMenu(const std::vector<int64_t> &extents, int64_t capacity);
+/// give menus of one length, with shapes of the same families in the same places. Equal parts of a whole strip are
+/// multiples of `multiple` where they can be: what a kernel would pad anyway.
+std::vector<Shape> shapeMenu(const std::vector<int64_t> &extents, int64_t capacity, int64_t multiple = 1);
 
 /// Fills in tile numbers and capacities of a grid `box` whose segments have names, axes, extents and shapes. Fails if a
 /// side has more than Run::maxTiles tiles.

@@ -21,7 +21,7 @@ public:
   bool isGiven(Side side) const;
   int64_t givenCapacity(Side side) const;
   std::optional<runtime::Grid> best;
-  double bestCost = 0;
+  double bestCost = 0, bestExcess = 0;
 
 private:
   struct Tried {
@@ -43,8 +43,9 @@ private:
 
 static Shape &shapeOf(Segment &segment, Side side) { return side == Side::Query ? segment.queryTile : segment.keyTile; }
 
-static int64_t capacityOf(const TileCost &cost, Side side) {
-  return side == Side::Query ? cost.queryCapacity : cost.keyCapacity;
+static std::vector<Shape> menuOf(const Segment &segment, const TileCost &cost, Side side) {
+  return side == Side::Query ? shapeMenu(segment.extents, cost.queryCapacity, cost.queryMultiple)
+                             : shapeMenu(segment.extents, cost.keyCapacity, cost.keyMultiple);
 }
 
 bool TileSearcher::isGiven(Side side) const {
@@ -78,16 +79,40 @@ std::vector<Segment> TileSearcher::plainest(const TileCost &cost) const {
   for (Side side : {Side::Query, Side::Key})
     for (Segment &segment : shaped)
       if (segment.tile(side).empty())
-        shapeOf(segment, side) = shapeMenu(segment.extents, capacityOf(cost, side)).front();
+        shapeOf(segment, side) = menuOf(segment, cost, side).front();
   return shaped;
+}
+
+/// Tokens of a tile, padded to a multiple, as the mean over all tiles of a side: at the end of an axis tiles are
+/// smaller.
+static double meanPadded(const runtime::Grid &grid, Side side, int64_t multiple) {
+  double padded = 0, tiles = 0;
+  for (const Segment &segment : grid.segments) {
+    // Which axes end, as bits: boxes of one choice have one size.
+    size_t axes = segment.extents.size();
+    for (size_t ends = 0; ends < size_t(1) << axes; ++ends) {
+      int64_t count = segment.tokens() > 0, tokens = 1;
+      for (size_t axis = 0; axis < axes; ++axis) {
+        int64_t size = segment.tile(side)[axis], whole = segment.extents[axis] / size;
+        bool end = ends >> axis & 1;
+        tokens *= end ? segment.extents[axis] % size : size;
+        count *= end ? segment.extents[axis] % size != 0 : whole;
+      }
+      tiles += double(count);
+      padded += double(count * ((tokens + multiple - 1) / multiple * multiple));
+    }
+  }
+  return tiles > 0 ? padded / tiles : 1;
 }
 
 TileSearcher::Tried TileSearcher::estimate(const runtime::Grid &grid, const TileCost &cost, Sample sample) const {
   Tried tried;
   double mask = 0, issued = 0, pairs = double(grid.queryCapacity) * double(grid.keyCapacity);
+  double ofTile = costOfTile(cost, meanPadded(grid, Side::Query, cost.queryMultiple),
+                             meanPadded(grid, Side::Key, cost.keyMultiple));
   for (size_t i = 0; i < masks.masks.size(); ++i) {
     Estimate found = estimateTiles(masks.rounding, grid, masks.signatures[i], sample);
-    tried.cost += masks.heads[i] * found.kept * costOfTile(cost, grid.queryCapacity, grid.keyCapacity);
+    tried.cost += masks.heads[i] * found.kept * ofTile;
     issued += masks.heads[i] * found.kept * pairs;
     mask += masks.heads[i] * found.mask;
   }
@@ -107,9 +132,11 @@ llvm::Error TileSearcher::tryShapes(const std::vector<Segment> &shaped, const Ti
   if (best && found.cost > 1.25 * bestCost)
     return llvm::Error::success();
   found = estimate(*grid, cost, look);
-  if (!best || found.cost < bestCost) {
+  // Padding may make two shapes cost the same: the one that issues less then says more of the mask.
+  if (!best || found.cost < bestCost || (found.cost <= 1.002 * bestCost && found.excess < bestExcess)) {
     best = std::move(*grid);
     bestCost = found.cost;
+    bestExcess = found.excess;
   }
   return llvm::Error::success();
 }
@@ -117,7 +144,7 @@ llvm::Error TileSearcher::tryShapes(const std::vector<Segment> &shaped, const Ti
 void TileSearcher::takeFamily(std::vector<Segment> &shaped, size_t segment, size_t family, const TileCost &cost) const {
   for (Side side : {Side::Query, Side::Key})
     if (!isGiven(side))
-      shapeOf(shaped[segment], side) = shapeMenu(segments[segment].extents, capacityOf(cost, side))[family];
+      shapeOf(shaped[segment], side) = menuOf(segments[segment], cost, side)[family];
 }
 
 llvm::Error TileSearcher::tryCapacity(const TileCost &cost) {
