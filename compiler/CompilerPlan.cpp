@@ -43,12 +43,18 @@ Plan Mask::plan(const PlanOptions &options) const {
 
 const runtime::Plan &Plan::data() const { return impl->plan; }
 
-std::vector<uint8_t> Plan::dense(int64_t head) const {
+/// One index serves any number of them.
+static void checkIndex(const char *what, int64_t index, int64_t count) {
+  if (index < 0 || (count > 1 && index >= count))
+    throw Error(std::string("expects a ") + what + " from 0 to " + std::to_string(count - 1) + ", but got " +
+                std::to_string(index));
+}
+
+std::vector<uint8_t> Plan::dense(int64_t head, int64_t batch) const {
   const runtime::Plan &plan = impl->plan;
-  if (head < 0 || (plan.tableOf.size() > 1 && head >= int64_t(plan.tableOf.size())))
-    throw Error("expects a head from 0 to " + std::to_string(plan.tableOf.size() - 1) + ", but got " +
-                std::to_string(head));
-  uint32_t table = plan.tableOf[plan.tableOf.size() == 1 ? 0 : head];
+  checkIndex("head", head, plan.heads());
+  checkIndex("batch entry", batch, plan.batches);
+  uint32_t table = plan.tableFor(batch, head);
   return densePairs(plan, table, impl->classes.empty() ? nullptr : &impl->classes[table]);
 }
 
@@ -80,10 +86,11 @@ static runtime::RowTable tableOfBlocks(const std::vector<uint8_t> &blocks, const
   return table;
 }
 
-Plan Plan::fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_t tokens, int64_t queryTile,
-                         int64_t keyTile) {
-  if (blocks.empty())
-    throw Error("expects a block mask for at least one head, but got none");
+Plan Plan::fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_t batches, int64_t tokens,
+                         int64_t queryTile, int64_t keyTile) {
+  if (blocks.empty() || batches < 1 || blocks.size() % batches != 0)
+    throw Error("expects as many block masks for each of " + std::to_string(batches) + " batch entries, but got " +
+                std::to_string(blocks.size()));
   runtime::Segment segment;
   segment.name = "tokens";
   segment.axes = {"token"};
@@ -94,15 +101,16 @@ Plan Plan::fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_
   plan.pattern = "blocks";
   plan.rounding = "given";
   plan.segmentIds = {0};
+  plan.batches = batches;
   size_t expected = plan.grid.queryTiles * plan.grid.keyTiles;
   double density = 0;
-  for (size_t head = 0; head < blocks.size(); ++head) {
-    if (blocks[head].size() != expected)
+  for (size_t index = 0; index < blocks.size(); ++index) {
+    if (blocks[index].size() != expected)
       throw Error("expects " + std::to_string(plan.grid.queryTiles) + " x " + std::to_string(plan.grid.keyTiles) +
-                  " blocks for " + std::to_string(tokens) + " tokens, but got " + std::to_string(blocks[head].size()) +
-                  " of head " + std::to_string(head));
-    plan.tables.push_back(tableOfBlocks(blocks[head], plan.grid));
-    plan.tableOf.push_back(head);
+                  " blocks for " + std::to_string(tokens) + " tokens, but got " + std::to_string(blocks[index].size()) +
+                  " in block mask " + std::to_string(index));
+    plan.tables.push_back(tableOfBlocks(blocks[index], plan.grid));
+    plan.tableOf.push_back(index);
     density += double(plan.tables.back().pairsInMask);
   }
   plan.masks.resize(plan.tables.size());

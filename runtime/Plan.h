@@ -145,7 +145,8 @@ struct MaskData {
   std::vector<double> numbers;
 };
 
-/// A plan for all heads. N tables serve any number of heads; N = 1 unless a parameter differs per head.
+/// A plan for all batch entries and heads, which N tables serve: N = 1 unless a parameter differs per head, or tiles
+/// were given for each.
 struct Plan {
   std::string pattern;    ///< name
   std::string parameters; ///< "decay=0.2 sinks=1", for people
@@ -153,11 +154,18 @@ struct Plan {
   Major major = Major::Query;
   Grid grid;
   std::vector<RowTable> tables;
-  std::vector<uint32_t> tableOf;       ///< table of each head; one entry serves any number of heads
+  int64_t batches = 1;                 ///< batch entries that tableOf tells apart; 1 serves any number of them
+  std::vector<uint32_t> tableOf;       ///< row-major (batches, heads); one head serves any number of them
   std::vector<Coordinate> coordinates; ///< what functors read, the same for every table
   std::vector<int32_t> segmentIds;     ///< functor's number of each segment of the grid, in bound order
   std::vector<MaskData> masks;         ///< one a table; empty where every tile is full
-  double density = 1;                  ///< of the unrounded mask, mean over heads
+  double density = 1;                  ///< of the unrounded mask, mean over batches and heads
+
+  /// Heads that tableOf tells apart; 1 serves any number.
+  int64_t heads() const { return int64_t(tableOf.size()) / batches; }
+  uint32_t tableFor(int64_t batch, int64_t head) const {
+    return tableOf[(batches > 1 ? batch : 0) * heads() + (heads() > 1 ? head : 0)];
+  }
 };
 
 } // namespace falloff::runtime

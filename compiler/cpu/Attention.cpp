@@ -92,9 +92,6 @@ private:
   void merge(int64_t batch, int64_t head, uint32_t row, const PieceResult *pieces, int64_t count);
   std::vector<int32_t> queriesOf(uint32_t row) const;
   TokenRange missing(int64_t batch) const { return missingTokens(plan.grid, options.textLengths, batch); }
-  uint32_t tableOf(int64_t head) const {
-    return plan.tableOf.empty() ? 0 : plan.tableOf[plan.tableOf.size() > 1 ? head : 0];
-  }
 
   const runtime::Plan &plan;
   const Tensor &q, &k, &v, &out, &lse;
@@ -208,8 +205,9 @@ void Call::runChunk(int64_t first, int64_t count) {
   // Query heads of the chunk, one after the other, each with the pieces of its table.
   std::vector<int64_t> firstItem{0}, firstResult{0};
   auto headOf = [&](int64_t index) { return (first + index / group) % keyHeads * group + index % group; };
+  auto batchOf = [&](int64_t index) { return (first + index / group) / keyHeads; };
   for (int64_t index = 0; index < count * group; ++index) {
-    const QueryRows &table = rows[tableOf(headOf(index))];
+    const QueryRows &table = rows[plan.tableFor(batchOf(index), headOf(index))];
     firstItem.push_back(firstItem.back() + int64_t(table.pieces.size()));
     firstResult.push_back(firstResult.back() + table.slots);
   }
@@ -222,18 +220,18 @@ void Call::runChunk(int64_t first, int64_t count) {
     FlushSmall flush;
     if (!runners[worker])
       runners[worker] = std::make_unique<RowRunner>(shape, layout, int64_t(plan.coordinates.size()));
-    int64_t index = owner(firstItem, item), head = headOf(index);
-    const RowPiece &piece = rows[tableOf(head)].pieces[item - firstItem[index]];
+    int64_t index = owner(firstItem, item), batch = batchOf(index), head = headOf(index);
+    const RowPiece &piece = rows[plan.tableFor(batch, head)].pieces[item - firstItem[index]];
     PieceResult *result = piece.slot < 0 ? nullptr : &results[firstResult[index] + piece.slot];
     const char *base = packed.data() + index / group * headBytes;
     PackedHead packedHead{base, base + (keyBytes + 63) / 64 * 64, valueStride};
-    runPiece((first + index / group) / keyHeads, head, packedHead, piece, result, *runners[worker]);
+    runPiece(batch, head, packedHead, piece, result, *runners[worker]);
   });
   if (results.empty())
     return;
   ThreadPool::shared().run(threads, count * group, [&](int64_t index, int) {
-    int64_t head = headOf(index), batch = (first + index / group) / keyHeads;
-    for (const QueryRows::SplitRow &split : rows[tableOf(head)].splitRows)
+    int64_t batch = batchOf(index), head = headOf(index);
+    for (const QueryRows::SplitRow &split : rows[plan.tableFor(batch, head)].splitRows)
       merge(batch, head, split.row, &results[firstResult[index] + split.firstSlot], split.slots);
   });
 }
@@ -246,7 +244,7 @@ std::vector<int32_t> Call::queriesOf(uint32_t row) const {
 
 void Call::runPiece(int64_t batch, int64_t head, const PackedHead &packedHead, const RowPiece &piece,
                     PieceResult *result, RowRunner &runner) {
-  const TableData &table = tables[tableOf(head)];
+  const TableData &table = tables[plan.tableFor(batch, head)];
   const std::vector<uint32_t> &lane = lanes[lanes.size() > 1 ? batch : 0];
   std::vector<int32_t> tokens = queriesOf(piece.row);
   std::vector<float> values(shape.valuePanels * layout.panel);

@@ -43,9 +43,11 @@ std::string checkHeads(const runtime::Plan &plan, const Tensor &q, const Tensor 
     return "expects heads of q to be a multiple of those of k, but got " + number(heads) + " and " + number(keyHeads);
   if (std::string error = checkSizes("v", v, 2, "heads", keyHeads, "k has"); !error.empty())
     return error;
-  if (plan.tableOf.size() > 1 && int64_t(plan.tableOf.size()) != heads)
-    return "expects q with " + number(plan.tableOf.size()) + " heads, as the pattern has values for, but got " +
-           number(heads);
+  if (plan.heads() > 1 && plan.heads() != heads)
+    return "expects q with " + number(plan.heads()) + " heads, as the plan has tables for, but got " + number(heads);
+  if (plan.batches > 1 && plan.batches != q.sizes[0])
+    return "expects q with " + number(plan.batches) + " batch entries, as the plan has tables for, but got " +
+           number(q.sizes[0]);
   return "";
 }
 

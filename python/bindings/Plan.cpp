@@ -63,26 +63,27 @@ static void bindGrid(py::module_ &module) {
       .def_property_readonly("keys", [](const Grid &grid) { return std::pair(grid.keys.first, grid.keys.last); });
 }
 
-static py::object dense(const Plan &plan, int64_t head) {
+static py::object dense(const Plan &plan, int64_t head, int64_t batch) {
   std::vector<uint8_t> pairs;
   {
     py::gil_scoped_release released;
-    pairs = plan.dense(head);
+    pairs = plan.dense(head, batch);
   }
   const runtime::Grid &grid = plan.data().grid;
   return python::toBoolMatrix(std::move(pairs), grid.queries.last - grid.queries.first,
                               grid.keys.last - grid.keys.first);
 }
 
-/// `blocks` is bool, (heads, query tiles, key tiles).
+/// `blocks` is bool, (batches, heads, query tiles, key tiles).
 static Plan fromBlockMask(const py::array_t<bool, py::array::c_style | py::array::forcecast> &blocks, int64_t tokens,
                           int64_t queryTile, int64_t keyTile) {
-  std::vector<std::vector<uint8_t>> matrices(blocks.shape(0));
-  size_t size = blocks.shape(1) * blocks.shape(2);
-  for (size_t head = 0; head < matrices.size(); ++head)
-    matrices[head].assign(blocks.data() + head * size, blocks.data() + (head + 1) * size);
+  std::vector<std::vector<uint8_t>> matrices(blocks.shape(0) * blocks.shape(1));
+  size_t size = blocks.shape(2) * blocks.shape(3);
+  for (size_t index = 0; index < matrices.size(); ++index)
+    matrices[index].assign(blocks.data() + index * size, blocks.data() + (index + 1) * size);
+  int64_t batches = blocks.shape(0);
   py::gil_scoped_release released;
-  return Plan::fromBlockMask(matrices, tokens, queryTile, keyTile);
+  return Plan::fromBlockMask(matrices, batches, tokens, queryTile, keyTile);
 }
 
 void falloff::python::bindPlan(py::module_ &module) {
@@ -95,6 +96,7 @@ void falloff::python::bindPlan(py::module_ &module) {
       .def_property_readonly(
           "major", [](const Plan &plan) { return plan.data().major == runtime::Major::Query ? "query" : "key"; })
       .def_property_readonly("density", [](const Plan &plan) { return plan.data().density; })
+      .def_property_readonly("batches", [](const Plan &plan) { return plan.data().batches; })
       .def_property_readonly("table_of", [](const Plan &plan) { return plan.data().tableOf; })
       .def_property_readonly(
           "grid", [](const Plan &plan) -> const runtime::Grid & { return plan.data().grid; },
@@ -106,7 +108,7 @@ void falloff::python::bindPlan(py::module_ &module) {
                                  result.append(py::cast(table, py::return_value_policy::reference_internal, self));
                                return result;
                              })
-      .def("dense", &dense, py::arg("head"))
+      .def("dense", &dense, py::arg("head"), py::arg("batch"))
       .def_static("from_block_mask", &fromBlockMask, py::arg("blocks"), py::arg("tokens"), py::arg("query_tile"),
                   py::arg("key_tile"));
 }

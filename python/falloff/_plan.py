@@ -39,17 +39,18 @@ class Plan:
     ) -> Plan:
         """A plan from blocks that were chosen by other means, such as while a model runs.
 
-        ``blocks`` is bool, (query tiles, key tiles) for all heads or (heads, query tiles, key
-        tiles): every pair of a block that is set is computed. Tiles are ranges of ``tile`` tokens
-        (``tile_query`` × ``tile_key`` where they differ); the last may be ragged. Raises ValueError
-        where shapes do not fit, TypeError where blocks are no booleans.
+        ``blocks`` is bool, (query tiles, key tiles) for all heads, (heads, query tiles, key tiles)
+        or (batch, heads, query tiles, key tiles): every pair of a block that is set
+        is computed. Tiles are ranges of ``tile`` tokens (``tile_query`` × ``tile_key`` where they
+        differ); the last may be ragged. Raises ValueError where shapes do not fit, TypeError where
+        blocks are no booleans.
         """
         matrices = np.asarray(blocks)
         if matrices.dtype != np.bool_:
             raise TypeError(f"expects blocks of booleans, but got {matrices.dtype}")
-        if matrices.ndim not in (2, 3):
+        if matrices.ndim not in (2, 3, 4):
             raise ValueError(
-                "expects blocks as (query tiles, key tiles) or (heads, query tiles, key tiles), "
+                "expects blocks as (query tiles, key tiles), (heads, ...) or (batch, heads, ...), "
                 f"but got shape {matrices.shape}"
             )
         tokens = _positive("tokens", tokens)
@@ -61,9 +62,10 @@ class Plan:
                 f"expects {expected[0]:,} x {expected[1]:,} blocks of {query} x {key} for "
                 f"{tokens:,} tokens, but got {matrices.shape[-2]:,} x {matrices.shape[-1]:,}"
             )
-        if matrices.shape[0] == 0:
-            raise ValueError("expects blocks of at least 1 head, but got 0")
-        matrices = matrices.reshape(-1, *expected)
+        matrices = matrices.reshape((1,) * (4 - matrices.ndim) + matrices.shape)
+        for what, count in zip(("batch entry", "head"), matrices.shape[:2], strict=True):
+            if count == 0:
+                raise ValueError(f"expects blocks of at least 1 {what}, but got 0")
         return cls(_falloff.Plan.from_block_mask(matrices, tokens, query, key), {})
 
     @property
@@ -73,8 +75,13 @@ class Plan:
     @property
     def heads(self) -> int:
         """Number of query heads that the plan is for; 0 where any number will do."""
-        count = len(self._impl.table_of)
+        count = len(self._impl.table_of) // self._impl.batches
         return count if count > 1 else 0
+
+    @property
+    def batches(self) -> int:
+        """Number of batch entries that the plan is for; 0 where any number will do."""
+        return self._impl.batches if self._impl.batches > 1 else 0
 
     @property
     def density(self) -> float:
@@ -102,14 +109,18 @@ class Plan:
         """Pairs of the mask that are not computed."""
         return self._mean("pairs_lost")
 
-    def to_dense(self, *, head: int | None = None) -> NDArray[np.bool_]:
+    def to_dense(self, *, head: int | None = None, batch: int | None = None) -> NDArray[np.bool_]:
         """The pairs that the plan computes, bool (queries, keys)."""
-        return self._impl.dense(self._head(head))
+        return self._impl.dense(
+            _index("head", head, self.heads), _index("batch", batch, self.batches)
+        )
 
-    def rows(self, *, head: int | None = None) -> list[Runs]:
+    def rows(self, *, head: int | None = None, batch: int | None = None) -> list[Runs]:
         """Runs of each row: key tiles by query tile, or query tiles by key tile if the plan is
         key-major."""
-        return list(_rows(self._impl.tables[self._impl.table_of[self._head(head)]]))
+        heads = max(self.heads, 1)
+        place = _index("batch", batch, self.batches) * heads + _index("head", head, self.heads)
+        return list(_rows(self._impl.tables[self._impl.table_of[place]]))
 
     def as_dict(self) -> dict[str, Any]:
         """Everything about the plan as plain data; ``json`` prints it."""
@@ -129,7 +140,7 @@ class Plan:
             "pairs_issued": self.pairs_issued,
             "pairs_lost": self.pairs_lost,
             "density": impl.density,
-            "table_of": list(impl.table_of),
+            "table_of": self._table_of(),
             "tables": [_table(table, impl.major) for table in impl.tables],
         }
 
@@ -145,18 +156,13 @@ class Plan:
         total: int = sum(getattr(tables[index], count) for index in heads)
         return total // len(heads) if total % len(heads) == 0 else total / len(heads)
 
-    def _head(self, head: int | None) -> int:
-        if head is None:
-            if self.heads:
-                raise ValueError(
-                    f"expects head= from 0 to {self.heads - 1}, since heads of this plan differ"
-                )
-            return 0
-        head = to_size("head", head)
-        if head < 0 or (self.heads and head >= self.heads):
-            bound = f"from 0 to {self.heads - 1}" if self.heads else "of at least 0"
-            raise IndexError(f"expects a head {bound}, but got {head}")
-        return head if self.heads else 0
+    def _table_of(self) -> list[int] | list[list[int]]:
+        """Table of each head; of each batch entry and head where batch entries differ."""
+        flat = list(self._impl.table_of)
+        if not self.batches:
+            return flat
+        heads = len(flat) // self.batches
+        return [flat[start : start + heads] for start in range(0, len(flat), heads)]
 
     def __str__(self) -> str:
         return "\n".join([*_summary(self), *_rows_text(self)])
@@ -166,6 +172,21 @@ class Plan:
             f"<falloff.Plan of @{self._impl.pattern}, {self.tokens:,} tokens, "
             f"{self._impl.rounding}, {self.pairs_computed:,} pairs>"
         )
+
+
+def _index(name: str, index: int | None, count: int) -> int:
+    """Which of `count` heads or batch entries; of 0, any index is the one there is."""
+    if index is None:
+        if count:
+            raise ValueError(
+                f"expects {name}= from 0 to {count - 1}, since tables of this plan differ"
+            )
+        return 0
+    index = to_size(name, index)
+    if index < 0 or (count and index >= count):
+        bound = f"from 0 to {count - 1}" if count else "of at least 0"
+        raise IndexError(f"expects {name} {bound}, but got {index}")
+    return index if count else 0
 
 
 def _positive(name: str, value: int | None) -> int:

@@ -308,3 +308,29 @@ def test_reprs_are_short() -> None:
     assert repr(mask) == "<falloff.Mask @radial, 53 tokens>"
     assert repr(mask.slice(queries=(0, 5))).startswith("<falloff.Mask @radial, 53 tokens, queries")
     assert repr(mask.plan()).startswith("<falloff.Plan of @radial, 53 tokens, nearest:0.5, ")
+
+
+def test_block_masks_of_batch_entries() -> None:
+    """Each batch entry and head has a table of its own, and kernels read the right one."""
+    random = np.random.default_rng(5)
+    blocks = random.random((2, 2, 4, 5)) < 0.6
+    blocks[..., 0] = True
+    plan = falloff.Plan.from_block_mask(blocks, 37, tile_query=10, tile_key=8)
+    assert (plan.batches, plan.heads) == (2, 2)
+    assert plan.as_dict()["table_of"] == [[0, 1], [2, 3]]
+    q, k, v = (random.standard_normal((2, 37, 2, 16)).astype(np.float32) for _ in range(3))
+    out = falloff.attention(q, k, v, plan)
+    for batch in range(2):
+        for head in range(2):
+            kept = np.repeat(np.repeat(blocks[batch, head], 10, 0), 8, 1)[:37, :37]
+            np.testing.assert_array_equal(plan.to_dense(head=head, batch=batch), kept)
+            scores = np.where(kept, q[batch, :, head] @ k[batch, :, head].T / 4.0, -np.inf)
+            weights = np.exp(scores - scores.max(1, keepdims=True))
+            expected = weights @ v[batch, :, head] / weights.sum(1, keepdims=True)
+            np.testing.assert_allclose(out[batch, :, head], expected, atol=2e-5)
+    with pytest.raises(ValueError, match="expects batch= from 0 to 1"):
+        plan.to_dense(head=0)
+    with pytest.raises(
+        ValueError, match="expects q with 2 batch entries, as the plan has tables for, but got 1"
+    ):
+        falloff.attention(q[:1], k[:1], v[:1], plan)

@@ -313,7 +313,11 @@ def test_block_masks_that_do_not_fit() -> None:
     error(ValueError, lambda: make(blocks, tokens=0, tile=8), "tokens", "0")
     error(ValueError, lambda: make(blocks, tokens=24, tile=-8), "-8")
     error(ValueError, lambda: make(blocks[0], tokens=24, tile=8), "(3,)")
-    error(ValueError, lambda: make(np.ones((1, 1, 3, 3), bool), tokens=24, tile=8), "(1, 1, 3, 3)")
+    error(
+        ValueError,
+        lambda: make(np.ones((1, 1, 1, 3, 3), bool), tokens=24, tile=8),
+        "(1, 1, 1, 3, 3)",
+    )
     error(ValueError, lambda: make(np.ones((0, 3, 3), bool), tokens=24, tile=8), "0")
     error(TypeError, lambda: make(np.ones((3, 3)), tokens=24, tile=8), "float64")
     error(TypeError, lambda: make(blocks, tokens=24), "tile")
