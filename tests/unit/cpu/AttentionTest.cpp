@@ -527,7 +527,7 @@ TEST(Attention, RefusesWhatDoesNotFit) {
   EXPECT_EQ(message([](Tensors &, Options &o) { o.textLengths = {1, 2}; }),
             "expects one text length a batch entry, 1, but got 2");
   plan.tableOf = {0, 0, 0};
-  EXPECT_EQ(message([](Tensors &, Options &) {}), "expects q with 3 heads, as the pattern has values for, but got 4");
+  EXPECT_EQ(message([](Tensors &, Options &) {}), "expects q with 3 heads, as the plan has tables for, but got 4");
 }
 
 TEST(Attention, RefusesUnknownFeatures) {

@@ -6,6 +6,7 @@
 #include "compiler/cpu/JitEngine.h"
 #include "compiler/cpu/Target.h"
 #include "gtest/gtest.h"
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <random>
@@ -340,6 +341,34 @@ TEST(Functor, RandomSetsMeanWhatTheySay) {
   for (unsigned seed = first; seed < first + 25; ++seed)
     for (Level level : {Level::Generic, hostLevel()})
       ASSERT_NO_FATAL_FAILURE(compare(seed, level));
+}
+
+TEST(Functor, TextIsShortAndTheSame) {
+  // Causal over one axis: two table reads a query, two comparisons a vector of keys.
+  SetProgram program;
+  program.segments = {{"tokens", {"token"}}};
+  program.coordinates = {{0, 0, -1}};
+  program.extentTable = 0;
+  SetNode causal;
+  causal.kind = SetKind::Interval;
+  causal.segment = causal.coordinate = causal.query = 0;
+  causal.table = 1;
+  causal.high = 2;
+  program.nodes = {causal};
+  program.contains = 0;
+  auto text = [&] {
+    return print(hostLevel(), [&](mlir::MLIRContext &c) { return emitFunctor(c, program); }, Listing::Mlir);
+  };
+  std::string first = text();
+  EXPECT_EQ(first, text());
+  EXPECT_LT(std::count(first.begin(), first.end(), '\n'), 120);
+  size_t at = 0; // in this order
+  for (const char *word :
+       {"func.func @pairs", "scf.for", "scf.for", "cmpi sge", "cmpi slt", "vector<16xi1> to i16", "llvm.store"}) {
+    at = first.find(word, at);
+    ASSERT_NE(at, std::string::npos) << word << " in\n" << first;
+    ++at;
+  }
 }
 
 } // namespace
