@@ -91,7 +91,7 @@ private:
   void finish(int64_t batch, int64_t head, int64_t token, float maximum, float sum, const float *values);
   void merge(int64_t batch, int64_t head, uint32_t row, const PieceResult *pieces, int64_t count);
   std::vector<int32_t> queriesOf(uint32_t row) const;
-  TokenRange missing(int64_t batch) const { return missingTokens(plan.grid, options.textLengths, batch); }
+  const BatchLanes &lanesOf(int64_t batch) const { return lanes[lanes.size() > 1 ? batch : 0]; }
 
   const runtime::Plan &plan;
   const Tensor &q, &k, &v, &out, &lse;
@@ -102,8 +102,8 @@ private:
   CallShape shape;
   Kernels kernels;
   KeyLayout layout;
-  std::vector<std::vector<uint32_t>> lanes; ///< by batch entry; one where text is whole
-  std::vector<QueryRows> rows;              ///< by table
+  std::vector<BatchLanes> lanes; ///< by batch entry; one where text is whole
+  std::vector<QueryRows> rows;   ///< by table
   std::vector<CoordinateReader> readers;
   std::vector<TableData> tables;
   int64_t keyBytes = 0, valueStride = 0, headBytes = 0;
@@ -137,8 +137,6 @@ void Call::shapeCall(const SetProgram *program) {
   // Blocks of whole groups, large enough for K and V to be read from the second-level cache, not from memory.
   int64_t multiple = shape.spec.rowMultiple(), capacity = std::max<int64_t>(plan.grid.queryCapacity, 1);
   shape.blockRows = std::min<int64_t>((capacity + multiple - 1) / multiple * multiple, 240);
-  for (size_t tile = 0; tile + 1 < layout.firstPanel.size(); ++tile)
-    shape.tilePanels = std::max(shape.tilePanels, layout.firstPanel[tile + 1] - layout.firstPanel[tile]);
   keyBytes = layout.panels() * panel * shape.depth * 4;
   // Some lines more than a power of two, so that value panels of one step do not fall in the same cache sets.
   valueStride = layout.panels() * panel * panel * shape.spec.elementBytes() + 9 * 64;
@@ -146,11 +144,11 @@ void Call::shapeCall(const SetProgram *program) {
 }
 
 void Call::prepareTables() {
-  for (int64_t batch = 0; batch < (options.textLengths.empty() ? 1 : batches); ++batch)
-    lanes.push_back(layout.lanes(missingTokens(plan.grid, options.textLengths, batch)));
   for (const runtime::RowTable &table : plan.tables)
     rows.emplace_back(plan, table);
   static const int32_t empty = 0;
+  int64_t count = int64_t(layout.tokens.size());
+  std::vector<int32_t> segments; // of the layout's lanes, the same for every table
   readers.reserve(plan.tables.size());
   for (size_t number = 0; number < plan.tables.size(); ++number) {
     TableData data;
@@ -162,8 +160,18 @@ void Call::prepareTables() {
       for (const std::vector<int32_t> &table : mask.tables)
         data.tables.push_back(table.empty() ? &empty : table.data());
       data.numbers = mask.numbers.data();
+      data.keyCoordinates.resize(readers.back().count() * count);
+      segments.resize(count);
+      readers.back().read(layout.tokens.data(), count, {}, data.keyCoordinates.data(), count, segments.data());
     }
     tables.push_back(std::move(data));
+  }
+  for (int64_t batch = 0; batch < (options.textLengths.empty() ? 1 : batches); ++batch) {
+    TokenRange missing = missingTokens(plan.grid, options.textLengths, batch);
+    lanes.push_back({missing, layout.lanes(missing), segments});
+    for (size_t lane = 0; lane < segments.size(); ++lane)
+      if (holds(missing, layout.tokens[lane]))
+        lanes.back().segments[lane] = -1;
   }
 }
 
@@ -188,12 +196,12 @@ void Call::packChunk(int64_t first, int64_t count) {
     int64_t pair = first + index / pieces, batch = pair / keyHeads, head = pair % keyHeads;
     char *keys = packed.data() + (index / pieces) * headBytes, *values = keys + (keyBytes + 63) / 64 * 64;
     Rows keyRows(k, batch, head, keyTokens.first), valueRows(v, batch, head, keyTokens.first);
-    const std::vector<uint32_t> &lane = lanes[lanes.size() > 1 ? batch : 0];
+    const std::vector<uint32_t> &present = lanesOf(batch).present;
     int64_t begin = index % pieces * panelsAtOnce, end = std::min(begin + panelsAtOnce, layout.panels());
     for (int64_t number = begin; number < end; ++number) {
       int32_t tokens[64];
       for (int64_t i = 0; i < panel; ++i)
-        tokens[i] = lane[number] >> i & 1 ? layout.tokens[number * panel + i] : -1;
+        tokens[i] = present[number] >> i & 1 ? layout.tokens[number * panel + i] : -1;
       packKeys(shape.spec, keyRows, tokens, panel, shape.depth, keys + number * panel * shape.depth * 4);
       packValues(shape.spec, valueRows, tokens, panel, shape.valuePanels, valueStride,
                  values + number * panel * panel * shape.spec.elementBytes());
@@ -245,14 +253,14 @@ std::vector<int32_t> Call::queriesOf(uint32_t row) const {
 void Call::runPiece(int64_t batch, int64_t head, const PackedHead &packedHead, const RowPiece &piece,
                     PieceResult *result, RowRunner &runner) {
   const TableData &table = tables[plan.tableFor(batch, head)];
-  const std::vector<uint32_t> &lane = lanes[lanes.size() > 1 ? batch : 0];
+  const BatchLanes &lane = lanesOf(batch);
   std::vector<int32_t> tokens = queriesOf(piece.row);
   std::vector<float> values(shape.valuePanels * layout.panel);
   Rows queries(q, batch, head, queryTokens.first);
   for (int64_t first = 0, total = int64_t(tokens.size()); first < total; first += shape.blockRows) {
     int64_t count = std::min(shape.blockRows, total - first);
-    runner.begin(queries, tokens.data() + first, count, table, missing(batch));
-    runner.walk(packedHead, table, lane, piece.row, piece.firstTile, piece.lastTile, missing(batch));
+    runner.begin(queries, tokens.data() + first, count, table, lane.missing);
+    runner.walk(packedHead, table, lane, piece.row, piece.firstTile, piece.lastTile);
     for (int64_t query = 0; query < count; ++query) {
       for (int64_t panel = 0; panel < shape.valuePanels; ++panel)
         std::copy_n(runner.valuePanel(query, panel), layout.panel, values.data() + panel * layout.panel);
@@ -269,7 +277,7 @@ void Call::runPiece(int64_t batch, int64_t head, const PackedHead &packedHead, c
 
 /// Writes one query's output: values / sum, and the log of the sum.
 void Call::finish(int64_t batch, int64_t head, int64_t token, float maximum, float sum, const float *values) {
-  bool empty = sum == 0 || holds(missing(batch), token);
+  bool empty = sum == 0 || holds(lanesOf(batch).missing, token);
   float inverse = empty ? 0 : 1 / sum;
   int64_t row = token - queryTokens.first, bytes = runtime::sizeOf(out.dtype);
   char *to =

@@ -35,11 +35,8 @@ RowRunner::RowRunner(const CallShape &shape, const KeyLayout &keys, int64_t coor
       sums(shape.blockRows * shape.spec.lanes() * 4), mask(shape.blockRows * maskStride) {
   if (!shape.functor)
     return;
-  int64_t keyCount = shape.tilePanels * shape.spec.panel();
   queryCoordinates.resize(coordinates * shape.blockRows);
   querySegments.resize(shape.blockRows);
-  keyCoordinates.resize(coordinates * keyCount);
-  keySegments.resize(keyCount);
 }
 
 void RowRunner::begin(const Rows &from, const int32_t *tokens, int64_t count, const TableData &data,
@@ -65,12 +62,11 @@ float RowRunner::sum(int64_t query) const {
   return total;
 }
 
-void RowRunner::walk(const PackedHead &packed, const TableData &data, const std::vector<uint32_t> &laneMasks,
-                     uint32_t row, uint32_t firstTile, uint32_t lastTile, runtime::TokenRange absent) {
+void RowRunner::walk(const PackedHead &packed, const TableData &data, const BatchLanes &batch, uint32_t row,
+                     uint32_t firstTile, uint32_t lastTile) {
   head = packed;
   table = &data;
-  lanes = laneMasks.data();
-  missing = absent;
+  lanes = &batch;
   pendingCount = 0;
   const runtime::RowTable &plan = *data.rows->table;
   for (uint32_t at = plan.rowStart[row]; at < plan.rowStart[row + 1]; ++at) {
@@ -113,27 +109,24 @@ void RowRunner::stepPanels(int64_t firstPanel, int64_t count, const uint8_t *bit
 void RowRunner::walkFull(int64_t firstPanel, int64_t lastPanel) {
   flush();
   int64_t most = KernelSpec::stepKeys / layout.panel, bytes = layout.panel / 8;
+  const uint32_t *present = lanes->present.data();
   uint32_t whole = layout.panel == 32 ? ~0u : (1u << layout.panel) - 1;
   for (int64_t first = firstPanel; first < lastPanel; first += most) {
     int64_t count = std::min(most, lastPanel - first);
-    if (std::all_of(lanes + first, lanes + first + count, [&](uint32_t lane) { return lane == whole; })) {
+    if (std::all_of(present + first, present + first + count, [&](uint32_t lane) { return lane == whole; })) {
       stepPanels(first, count, nullptr, 0);
       continue;
     }
     uint8_t shared[maskStride]; // one row of bits serves every query
     for (int64_t number = 0; number < count; ++number)
-      std::memcpy(shared + number * bytes, lanes + first + number, bytes);
+      std::memcpy(shared + number * bytes, present + first + number, bytes);
     stepPanels(first, count, shared, 0);
   }
 }
 
 void RowRunner::walkTested(uint32_t tile, uint32_t test) {
   int64_t panel = layout.panel, first = layout.firstPanel[tile], last = layout.firstPanel[tile + 1];
-  int64_t most = KernelSpec::stepKeys / panel, keys = (last - first) * panel, stride = int64_t(keySegments.size());
-  if (keys == 0)
-    return;
-  table->coordinates->read(layout.tokens.data() + first * panel, keys, missing, keyCoordinates.data(), stride,
-                           keySegments.data());
+  int64_t most = KernelSpec::stepKeys / panel;
   if (pendingCount && pendingFirst + pendingCount != first)
     flush();
   for (int64_t at = first; at < last;) {
@@ -144,11 +137,11 @@ void RowRunner::walkTested(uint32_t tile, uint32_t test) {
     int64_t count = std::min(last - at, most - pendingCount);
     FunctorArguments arguments;
     arguments.queries = queryCoordinates.data();
-    arguments.keys = keyCoordinates.data() + (at - first) * panel;
+    arguments.keys = table->keyCoordinates.data() + at * panel;
     arguments.querySegments = querySegments.data();
-    arguments.keySegments = keySegments.data() + (at - first) * panel;
+    arguments.keySegments = lanes->segments.data() + at * panel;
     arguments.queryStride = shape.blockRows;
-    arguments.keyStride = stride;
+    arguments.keyStride = layout.panels() * panel;
     arguments.tables = table->tables.data();
     arguments.numbers = table->numbers;
     arguments.bits = mask.as<uint8_t>() + pendingCount * panel / 8;

@@ -36,10 +36,9 @@ struct CallShape {
   Step step = nullptr;
   Functor functor = nullptr; ///< null where every tile is full
   int64_t depth = 0, valuePanels = 0, valueDim = 0;
-  float scale = 0;        ///< magnitude, in powers of two
-  bool negate = false;    ///< the scale's sign, which queries take
-  int64_t blockRows = 0;  ///< queries of a block at most
-  int64_t tilePanels = 0; ///< panels of a key tile at most
+  float scale = 0;       ///< magnitude, in powers of two
+  bool negate = false;   ///< the scale's sign, which queries take
+  int64_t blockRows = 0; ///< queries of a block at most
 };
 
 /// Packed keys and values of one (batch entry, key head).
@@ -54,6 +53,14 @@ struct TableData {
   const CoordinateReader *coordinates = nullptr; ///< null where every tile is full
   std::vector<const int32_t *> tables;
   const double *numbers = nullptr;
+  std::vector<int32_t> keyCoordinates; ///< [coordinate][lane of the layout]
+};
+
+/// What the lanes of the layout hold in one batch entry.
+struct BatchLanes {
+  runtime::TokenRange missing;
+  std::vector<uint32_t> present; ///< by panel: a bit a lane
+  std::vector<int32_t> segments; ///< by lane, as functors read them; empty where every tile is full
 };
 
 class RowRunner {
@@ -63,8 +70,8 @@ public:
   /// Begins a block of queries: `tokens` of them, at most shape.blockRows.
   void begin(const Rows &q, const int32_t *tokens, int64_t count, const TableData &table, runtime::TokenRange missing);
   /// Meets the key tiles [firstTile, lastTile) of a row.
-  void walk(const PackedHead &head, const TableData &table, const std::vector<uint32_t> &lanes, uint32_t row,
-            uint32_t firstTile, uint32_t lastTile, runtime::TokenRange missing);
+  void walk(const PackedHead &head, const TableData &table, const BatchLanes &lanes, uint32_t row, uint32_t firstTile,
+            uint32_t lastTile);
 
   /// The block's results: running maximum (in powers of two), sum of weights, and value number `column` of a query.
   float maximum(int64_t query) const { return maxima.as<float>()[query]; }
@@ -82,13 +89,12 @@ private:
   const CallShape &shape;
   const KeyLayout &layout;
   Buffer q, scores, weights, output, maxima, sums, mask;
-  std::vector<int32_t> queryCoordinates, querySegments, keyCoordinates, keySegments;
+  std::vector<int32_t> queryCoordinates, querySegments;
   int64_t rows = 0, queries = 0;
   // Of the walk in progress.
   PackedHead head;
   const TableData *table = nullptr;
-  const uint32_t *lanes = nullptr;
-  runtime::TokenRange missing;
+  const BatchLanes *lanes = nullptr;
   int64_t pendingFirst = 0, pendingCount = 0; ///< panels whose bits stand in `mask`
 };
 
