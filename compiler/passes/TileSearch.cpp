@@ -48,14 +48,16 @@ static std::vector<Shape> menuOf(const Segment &segment, const TileCost &cost, S
                              : shapeMenu(segment.extents, cost.keyCapacity, cost.keyMultiple);
 }
 
+/// Whether nothing is left to choose: every segment that has tokens was given its tile.
 bool TileSearcher::isGiven(Side side) const {
-  return std::any_of(segments.begin(), segments.end(), [&](const Segment &s) { return !s.tile(side).empty(); });
+  auto isChosen = [&](const Segment &segment) { return segment.tokens() == 0 || !segment.tile(side).empty(); };
+  return givenCapacity(side) > 0 && std::all_of(segments.begin(), segments.end(), isChosen);
 }
 
 int64_t TileSearcher::givenCapacity(Side side) const {
   int64_t capacity = 0;
   for (const Segment &segment : segments)
-    if (!segment.tile(side).empty())
+    if (segment.tokens() > 0 && !segment.tile(side).empty())
       capacity = std::max(capacity, volume(segment.tile(side)));
   return capacity;
 }
@@ -143,7 +145,7 @@ llvm::Error TileSearcher::tryShapes(const std::vector<Segment> &shaped, const Ti
 
 void TileSearcher::takeFamily(std::vector<Segment> &shaped, size_t segment, size_t family, const TileCost &cost) const {
   for (Side side : {Side::Query, Side::Key})
-    if (!isGiven(side))
+    if (segments[segment].tile(side).empty())
       shapeOf(shaped[segment], side) = menuOf(segments[segment], cost, side)[family];
 }
 
