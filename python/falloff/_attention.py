@@ -14,7 +14,7 @@ from falloff import _falloff
 from falloff._falloff import View
 from falloff._mask import Mask
 from falloff._plan import Plan
-from falloff._values import to_size
+from falloff._values import to_size, to_text
 
 _ORDERS = {"BSHD": (0, 1, 2, 3), "BHSD": (0, 2, 1, 3)}
 _DIMENSIONS = {"BSHD": "(batch, tokens, heads, dim)", "BHSD": "(batch, heads, tokens, dim)"}
@@ -117,7 +117,7 @@ def _launch(
 
 
 def _order(layout: str) -> tuple[int, ...]:
-    if layout not in _ORDERS:
+    if to_text("layout", layout) not in _ORDERS:
         raise ValueError(f"expects layout BSHD or BHSD, but got {layout!r}")
     return _ORDERS[layout]
 
@@ -195,14 +195,24 @@ def _check_plan(plan: Plan, tensors: _Tensors) -> None:
     grid = plan._impl.grid
     _check_length("q", tensors.q, grid, grid.queries)
     _check_length("k", tensors.k, grid, grid.keys)
-    if plan._impl.major != "query":
+    check_major(plan._impl.major)
+    batch, _, heads, _ = tensors.q.shape
+    for given, count, one, many in (
+        (heads, plan.heads, "head", "heads"),
+        (batch, plan.batches, "batch entry", "batch entries"),
+    ):
+        if count and count != given:
+            raise ValueError(
+                f"expects q with {count} {one if count == 1 else many}, "
+                f"as the plan has tables for, but got {given}"
+            )
+
+
+def check_major(major: str) -> None:
+    """Kernels read plans whose rows are query tiles."""
+    if major != "query":
         raise ValueError(
             "expects a query-major plan, but got a key-major one; plan with major='query'"
-        )
-    if plan.heads and plan.heads != tensors.q.shape[2]:
-        raise ValueError(
-            f"expects q with {plan.heads} heads, one for each per-head value, "
-            f"but got {tensors.q.shape[2]}"
         )
 
 
@@ -261,12 +271,27 @@ def _output_view(
         )
     if view.read_only:
         raise ValueError("expects an out that may be written, but got a read-only one")
-    repeated = [
-        size > 1 and not stride for size, stride in zip(view.shape, view.strides, strict=True)
-    ]
-    if any(repeated) and 0 not in view.shape:
-        raise ValueError("expects out with memory for each element, but got a broadcast one")
+    if getattr(result, "requires_grad", False) is True:
+        raise ValueError(
+            "expects an out that requires no gradient, but got one that does; pass out.detach()"
+        )
+    if not _has_own_places(view):
+        raise ValueError(
+            f"expects out with a place of its own for each element, but got strides {view.strides} "
+            f"for shape {view.shape}"
+        )
     return view.permute(order)
+
+
+def _has_own_places(view: View) -> bool:
+    """Whether each stride steps over all that the smaller ones reach."""
+    reach = 0
+    sizes = zip(map(abs, view.strides), view.shape, strict=True)
+    for stride, size in sorted((stride, size) for stride, size in sizes if size > 1):
+        if stride <= reach and 0 not in view.shape:
+            return False
+        reach += (size - 1) * stride
+    return True
 
 
 def _is_torch(tensor: Any) -> bool:

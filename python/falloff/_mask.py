@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,17 @@ from numpy.typing import NDArray
 
 from falloff import _falloff, _picture
 from falloff._plan import Plan
-from falloff._values import JsonValue, to_size
+from falloff._values import JsonValue, suggestion, to_size, to_text
 
 Tile = str | int | Sequence[int] | Mapping[str, "str | int | Sequence[int]"]
 """``"1x128"``, ``(1, 128)``, ``128``, ``"video=2x8x8,text=128"`` or ``{"video": (2, 8, 8), "text":
 128}``."""
 
 _DTYPES = {"bf16": "bf16", "bfloat16": "bf16", "fp32": "fp32", "float32": "fp32"}
+_OPTIONS = (
+    *("grid", "tile", "tile_query", "tile_key", "rounding"),
+    *("major", "target", "dtype", "head_dim"),
+)
 
 
 class Mask:
@@ -158,7 +163,7 @@ class Mask:
             dtype=dtype,
             head_dim=head_dim,
         )
-        return Plan(self._impl.plan(options), self._parameters)
+        return Plan(self._impl.plan(options), self._parameters, heads=self.heads)
 
     def print(self, stage: str = "mask", **options: Any) -> str:
         """The compiler's text after a stage.
@@ -166,6 +171,12 @@ class Mask:
         ``stage`` is ``"linked"``, ``"specialised"``, ``"mask"`` (simplified) or ``"schedule"``,
         which takes the options of ``plan``.
         """
+        stage = to_text("stage", stage)
+        for name in options:
+            if name not in _OPTIONS:
+                raise TypeError(
+                    f"expects options of plan, but got '{name}'{suggestion(name, _OPTIONS)}"
+                )
         tile = options.pop("tile", None)
         for side in ("tile_query", "tile_key"):
             options[side] = tile if options.get(side) is None else options[side]
@@ -179,7 +190,7 @@ class Mask:
 
     def plan_for(self, dtype: str, head_dim: int) -> Plan:
         """The default plan for tensors of a type and a head dimension; made once."""
-        key = (dtype, head_dim)
+        key = (to_text("dtype", dtype), to_size("head_dim", head_dim))
         if key not in self._plans:
             self._plans[key] = self.plan(dtype=dtype, head_dim=head_dim)
         return self._plans[key]
@@ -209,18 +220,18 @@ class Mask:
         dtype: str = "bf16",
         head_dim: int = 128,
     ) -> _falloff.PlanOptions:
-        if dtype not in _DTYPES:
+        if to_text("dtype", dtype) not in _DTYPES:
             raise ValueError(f"expects dtype bf16 or fp32, but got {dtype!r}")
         head_dim = to_size("head_dim", head_dim)
         if not 1 <= head_dim <= 256:
             raise ValueError(f"expects head_dim from 1 to 256, but got {head_dim}")
         return _falloff.PlanOptions(
-            grid=grid,
+            grid=to_text("grid", grid),
             tile_query=_tile_text("tile_query", tile_query),
             tile_key=_tile_text("tile_key", tile_key),
-            rounding=rounding,
-            major=major,
-            target=target,
+            rounding=_rounding(rounding),
+            major=to_text("major", major),
+            target=to_text("target", target),
             dtype=_DTYPES[dtype],
             head_dim=head_dim,
         )
@@ -260,6 +271,14 @@ def _range(
             f"expects {name} as a range within {whole[0]} to {whole[1]}, but got {first} to {last}"
         )
     return first, last
+
+
+def _rounding(given: object) -> str:
+    if isinstance(given, Real) and not isinstance(given, bool):
+        raise TypeError(
+            f"expects rounding to be a string such as 'nearest:{float(given)}', but got {given!r}"
+        )
+    return to_text("rounding", given)
 
 
 def _tile_text(name: str, tile: Tile | None) -> str:

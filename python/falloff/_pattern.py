@@ -4,12 +4,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from falloff import _falloff
 from falloff._library import library, resolve
 from falloff._mask import Mask
-from falloff._values import JsonValue, Value, parse_default, suggestion, to_json, to_size, to_value
+from falloff._values import (
+    JsonValue,
+    Value,
+    one_line,
+    parse_default,
+    suggestion,
+    to_json,
+    to_size,
+    to_text,
+    to_value,
+)
 from falloff.errors import CompileError
 
 # Names that bind axes besides their own; which of them fit is the compiler's to say.
@@ -34,7 +44,7 @@ def load(pattern: str | os.PathLike[str], **parameters: object) -> Pattern:
     Raises CompileError where the pattern, a parameter or the file is wrong or unknown.
     """
     values = {name: to_value(name, value) for name, value in parameters.items()}
-    name = resolve(os.fspath(pattern))
+    name = resolve(_path(pattern))
     return Pattern(_falloff.Pattern.load(name, list(values.items()), str(library())), values)
 
 
@@ -85,8 +95,7 @@ class Pattern:
                 continue
             self._check_name(name, names)
             values[name] = to_value(name, value)
-        order = [order] if isinstance(order, str) else list(order or ())
-        impl = self._impl.bind(extents, list(values.items()), order)
+        impl = self._impl.bind(extents, list(values.items()), _order(order))
         return Mask(impl, self._json_parameters(values))
 
     def _extent_names(self) -> set[str]:
@@ -115,6 +124,23 @@ class Pattern:
     def __repr__(self) -> str:
         segments = ", ".join(f"{name}({', '.join(axes)})" for name, axes in self.segments.items())
         return f"<falloff.Pattern @{self.name} over {segments}>"
+
+
+def _path(pattern: object) -> str:
+    path = os.fspath(pattern) if isinstance(pattern, os.PathLike) else pattern
+    if not isinstance(path, str):
+        raise TypeError(f"expects pattern to be a string or a path, but got {one_line(pattern)}")
+    return path
+
+
+def _order(given: object) -> list[str]:
+    """Names of segments; none where the file's order stays."""
+    if given is None:
+        return []
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, Iterable):
+        raise TypeError(f"expects order to be names of segments, but got {one_line(given)}")
+    return [to_text("each name in order", name) for name in names]
 
 
 def _describe(info: _falloff.ParameterInfo) -> str:

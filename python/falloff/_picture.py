@@ -51,11 +51,14 @@ def write(path: str | os.PathLike[str], mask: _falloff.Mask, head: int, side: in
     """Writes a PNG; ``path`` holds a whole picture or what it held before."""
     if side < 1:
         raise ValueError(f"expects a side of at least 1 pixel, but got {side}")
+    path = Path(path)
+    if path.suffix.lower() != ".png" and not path.is_dir():
+        raise ValueError(f"expects a path that ends in .png, but got '{path}'")
     share = shares(mask, head, side, side)
     zoom = max(1, side // max(share.shape))
     ink = np.sqrt(share)[..., None]  # thin lines of big masks stay visible
     pixels = np.rint(_BACKGROUND + (_INK - _BACKGROUND) * ink).astype(np.uint8)
-    _write_whole(Path(path), png(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)))
+    _write_whole(path, png(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)))
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -95,6 +98,13 @@ def text(mask: _falloff.Mask, head: int, side: int = 64) -> str:
 
 def _write_whole(path: Path, data: bytes) -> None:
     """Writes under a temporary name and renames, so that no half-written file is left."""
+    try:
+        _write_and_rename(path, data)
+    except OSError as error:  # names the path that was asked for, not the temporary one
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _write_and_rename(path: Path, data: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -24,9 +24,18 @@ class Plan:
     """Which tiles of queries meet which tiles of keys. ``Mask.plan`` or ``Plan.from_block_mask``
     makes it."""
 
-    def __init__(self, impl: _falloff.Plan, parameters: dict[str, JsonValue]) -> None:
+    def __init__(
+        self,
+        impl: _falloff.Plan,
+        parameters: dict[str, JsonValue],
+        *,
+        heads: int = 0,
+        batches: int = 0,
+    ) -> None:
         self._impl = impl
         self._parameters = parameters
+        self._heads = heads
+        self._batches = batches
 
     @classmethod
     def from_block_mask(
@@ -40,10 +49,10 @@ class Plan:
         """A plan from blocks that were chosen by other means, such as while a model runs.
 
         ``blocks`` is bool, (query tiles, key tiles) for all heads, (heads, query tiles, key tiles)
-        or (batch, heads, query tiles, key tiles): every pair of a block that is set
-        is computed. Tiles are ranges of ``tile`` tokens (``tile_query`` × ``tile_key`` where they
-        differ); the last may be ragged. Raises ValueError where shapes do not fit, TypeError where
-        blocks are no booleans.
+        or (batch, heads, query tiles, key tiles), for tensors of just these heads and batch
+        entries: every pair of a block that is set is computed. Tiles are ranges of ``tile`` tokens
+        (``tile_query`` × ``tile_key`` where they differ); the last may be ragged. Raises ValueError
+        where shapes do not fit, TypeError where blocks are no booleans.
         """
         matrices = np.asarray(blocks)
         if matrices.dtype != np.bool_:
@@ -62,11 +71,13 @@ class Plan:
                 f"expects {expected[0]:,} x {expected[1]:,} blocks of {query} x {key} for "
                 f"{tokens:,} tokens, but got {matrices.shape[-2]:,} x {matrices.shape[-1]:,}"
             )
+        batches, heads = (0,) * (4 - matrices.ndim) + matrices.shape[:-2]
         matrices = matrices.reshape((1,) * (4 - matrices.ndim) + matrices.shape)
         for what, count in zip(("batch entry", "head"), matrices.shape[:2], strict=True):
             if count == 0:
                 raise ValueError(f"expects blocks of at least 1 {what}, but got 0")
-        return cls(_falloff.Plan.from_block_mask(matrices, tokens, query, key), {})
+        impl = _falloff.Plan.from_block_mask(matrices, tokens, query, key)
+        return cls(impl, {}, heads=heads, batches=batches)
 
     @property
     def tokens(self) -> int:
@@ -75,13 +86,12 @@ class Plan:
     @property
     def heads(self) -> int:
         """Number of query heads that the plan is for; 0 where any number will do."""
-        count = len(self._impl.table_of) // self._impl.batches
-        return count if count > 1 else 0
+        return self._heads
 
     @property
     def batches(self) -> int:
         """Number of batch entries that the plan is for; 0 where any number will do."""
-        return self._impl.batches if self._impl.batches > 1 else 0
+        return self._batches
 
     @property
     def density(self) -> float:
@@ -159,7 +169,7 @@ class Plan:
     def _table_of(self) -> list[int] | list[list[int]]:
         """Table of each head; of each batch entry and head where batch entries differ."""
         flat = list(self._impl.table_of)
-        if not self.batches:
+        if self.batches <= 1:
             return flat
         heads = len(flat) // self.batches
         return [flat[start : start + heads] for start in range(0, len(flat), heads)]
@@ -177,7 +187,7 @@ class Plan:
 def _index(name: str, index: int | None, count: int) -> int:
     """Which of `count` heads or batch entries; of 0, any index is the one there is."""
     if index is None:
-        if count:
+        if count > 1:
             raise ValueError(
                 f"expects {name}= from 0 to {count - 1}, since tables of this plan differ"
             )

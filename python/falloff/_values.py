@@ -38,6 +38,18 @@ def to_size(name: str, value: object) -> int:
     return size
 
 
+def to_text(name: str, value: object) -> str:
+    """An option that is a word. Which words there are is said elsewhere."""
+    if not isinstance(value, str):
+        raise TypeError(f"expects {name} to be a string, but got {one_line(value)}")
+    return value
+
+
+def one_line(value: object) -> str:
+    """A value as messages show it; arrays print themselves on several lines."""
+    return " ".join(repr(value).split())
+
+
 def to_value(name: str, value: object) -> Value:
     """A parameter's value: a number, a word, a list of either, or rows of booleans."""
     if hasattr(value, "tolist"):  # numpy arrays and scalars, torch tensors

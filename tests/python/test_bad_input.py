@@ -261,6 +261,10 @@ def test_pictures_that_cannot_be(mask: falloff.Mask, tmp_path: Path) -> None:
         mask.draw(tmp_path / "none" / "a.png")
     with pytest.raises(OSError, match="directory"):
         mask.draw(tmp_path)
+    with pytest.raises(FileNotFoundError) as caught:
+        mask.draw(tmp_path / "none" / "a.png")
+    assert caught.value.filename == str(tmp_path / "none" / "a.png")
+    error(ValueError, lambda: mask.draw(tmp_path / "a.jpg"), ".png", "a.jpg")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -303,6 +307,27 @@ def test_options_of_plans_that_python_knows(mask: falloff.Mask) -> None:
     error(TypeError, lambda: mask.plan(tile=(1, 2.5)), "tile", "2.5")
     with pytest.raises(ValueError, match="wooden"):
         mask.print("wooden")
+
+
+def test_options_that_are_no_strings(mask: falloff.Mask) -> None:
+    for name in ("grid", "rounding", "major", "target", "dtype"):
+        for value in (None, [], b"box", np.zeros((3, 3))):
+            words = (f"expects {name} to be a string, but got ", repr(value)[:4])
+            error(TypeError, lambda n=name, v=value: mask.plan(**{n: v}), *words)
+            error(TypeError, lambda n=name, v=value: mask.print("schedule", **{n: v}), *words)
+    error(TypeError, lambda: mask.plan(rounding=0.5), "rounding", "'nearest:0.5'", "got 0.5")
+    error(TypeError, lambda: mask.plan(rounding=np.float32(0.5)), "'nearest:0.5'")
+    error(TypeError, lambda: mask.print(None), "stage", "None")
+    error(TypeError, lambda: mask.print("schedule", foo=1), "'foo'", "rounding")
+    error(TypeError, lambda: mask.print("schedule", tle=1), "did you mean 'tile'?")
+    error(TypeError, lambda: mask.plan_for([], 8), "dtype", "[]")
+    q = zeros()
+    error(TypeError, lambda: falloff.attention(q, q, q, mask, layout=[]), "layout", "[]")
+    for pattern in (None, b"radial", 5):
+        error(TypeError, lambda p=pattern: falloff.load(p), "pattern", "string", repr(pattern))
+    radial = falloff.load("radial")
+    error(TypeError, lambda: radial.bind(**SIZES, order=(1, 2)), "order", "string", "1")
+    error(TypeError, lambda: radial.bind(**SIZES, order=5), "order", "names of segments", "5")
 
 
 def test_block_masks_that_do_not_fit() -> None:
@@ -457,7 +482,20 @@ def test_outputs_that_do_not_fit(plan: falloff.Plan) -> None:
     error(ValueError, lambda: call(q, q, q, plan, out=zeros(dim=4)), "out", "(1, 14, 2, 4)")
     error(ValueError, lambda: call(q, q, q, plan, out=fixed), "out", "read-only")
     repeated = np.lib.stride_tricks.as_strided(zeros(), q.shape, (0, 0, 0, 4))
-    error(ValueError, lambda: call(q, q, q, plan, out=repeated), "out", "broadcast")
+    error(ValueError, lambda: call(q, q, q, plan, out=repeated), "out", "strides (0, 0, 0, 1)")
+    own = "a place of its own for each element"
+    wide = np.zeros(1000, np.float32)
+    for strides in ((4, 4, 4, 4), (4, 64, 28, 4), (4, 64, -28, 4)):  # in bytes; the first is of 1
+        folded = np.lib.stride_tricks.as_strided(wide[200:], q.shape, strides)
+        error(ValueError, lambda out=folded: call(q, q, q, plan, out=out), own, "strides")
+    for strides in ((4, 64, 32, 4), (0, 8, 4, 112), (4, 64, -32, 4)):
+        apart = np.lib.stride_tricks.as_strided(wide[200:], q.shape, strides)
+        assert call(q, q, q, plan, out=apart) is apart
+    torch = pytest.importorskip("torch")
+    learnt = torch.zeros(q.shape, requires_grad=True)
+    tensor = torch.zeros(q.shape)
+    error(ValueError, lambda: call(tensor, tensor, tensor, plan, out=learnt), ".detach()")
+    assert call(tensor, tensor, tensor, plan, out=learnt.detach()) is not learnt
     error(TypeError, lambda: call(q, q, q, plan, out=[1]), "out", "list")
     error(ValueError, lambda: call(q, q, q, plan, layout="BHSD", out=q), "tokens")
 
@@ -493,6 +531,30 @@ def test_heads_that_the_plan_is_not_for() -> None:
     error(ValueError, lambda: falloff.attention(q, q, q, mask), "3 heads", "2")
     blocks = falloff.Plan.from_block_mask(np.ones((3, 1, 1), bool), tokens=TOKENS, tile=16)
     error(ValueError, lambda: falloff.attention(q, q, q, blocks), "3 heads", "2")
+
+
+def test_lists_of_one_value_are_for_one_head() -> None:
+    mask = falloff.load("sparse_videogen", kind=["temporal"]).bind(**SIZES)
+    blocks = np.ones((1, 1, 1), bool)
+    given = falloff.Plan.from_block_mask(blocks, tokens=TOKENS, tile=16)
+    plans = [mask.plan(), mask.slice(queries=(0, TOKENS)).plan(), given]
+    q, one = zeros(heads=3), zeros(heads=1)
+    for what in (mask, *plans):
+        assert what.heads == 1
+        caught = error(ValueError, lambda w=what: falloff.attention(q, q, q, w))
+        assert str(caught) == "expects q with 1 head, as the plan has tables for, but got 3"
+        assert falloff.attention(one, one, one, what).shape == one.shape
+        assert (what.to_dense() == what.to_dense(head=0)).all()
+        error(IndexError, lambda w=what: w.to_dense(head=1), "head", "1")
+    both = falloff.Plan.from_block_mask(blocks[None], tokens=TOKENS, tile=16)
+    assert (both.heads, both.batches, both.as_dict()["table_of"]) == (1, 1, [0])
+    assert both.rows() == both.rows(head=0, batch=0)
+    two = zeros(heads=1, batch=2)
+    caught = error(ValueError, lambda: falloff.attention(two, two, two, both))
+    assert str(caught) == "expects q with 1 batch entry, as the plan has tables for, but got 2"
+    any_number = falloff.Plan.from_block_mask(blocks[0], tokens=TOKENS, tile=16)
+    assert (any_number.heads, any_number.batches) == (0, 0)
+    assert falloff.attention(q, q, q, any_number).shape == q.shape
 
 
 def test_nan_and_inf_stay_with_those_who_may_see_them(mask: falloff.Mask) -> None:
