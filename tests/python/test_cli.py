@@ -108,7 +108,11 @@ def test_draw_writes_a_picture(run, tmp_path: Path) -> None:
 
 
 def test_draw_leaves_no_half_written_file(run, tmp_path: Path) -> None:
-    fails(run("draw", *RADIAL, "--output", str(tmp_path / "none" / "mask.png")), "No such file")
+    missing = tmp_path / "none" / "mask.png"
+    result = run("draw", *RADIAL, "--output", str(missing))
+    fails(result)
+    assert result.err == f"falloff: {missing}: No such file or directory\n"
+    fails(run("draw", *RADIAL, "--output", str(tmp_path / "x.jpg")), ".png", "x.jpg")
     (tmp_path / "folder").mkdir()
     fails(run("draw", *RADIAL, "--output", str(tmp_path / "folder")), "directory")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
@@ -239,6 +243,11 @@ def test_bench(run, dtype: str) -> None:
         ["plan", "radial", "--set", "=3"],
         ["plan", "radial", "--table", "cuts=9,x"],
         ["plan", "radial", "--relation", "links=12"],
+        ["plan", "causal", "--tokens", "4096"],
+        ["plan", "radial", "--frame", "3", "--tokens-per-frame", "4"],
+        ["draw", "radial", "--out", "x.png"],
+        ["bench", "radial", "--heads", "x"],
+        ["plan", "scene_aware", "--set", "cuts="],
         ["plan", "radial", "--emit", "xml"],
         ["compile", "radial", "--emit", "ptx"],
         ["bench", "radial", "--heads", "0"],
@@ -247,6 +256,16 @@ def test_bench(run, dtype: str) -> None:
 )
 def test_usage(run, arguments: list[str]) -> None:
     fails(run(*arguments), "--help", code=2)
+
+
+def test_messages_about_usage(run) -> None:
+    fails(run("plan", "causal", "--tokens", "4096"), "--extent tokens=N", code=2)
+    fails(run("plan", "causal", "--tokens=4096"), "--extent tokens=N", code=2)
+    assert run("plan", "causal", "--extent", "tokens=40").code == 0
+    fails(run("plan", "causal", "--wild", "1"), "unrecognized arguments: --wild 1", code=2)
+    for value in ("x", "0", "1.5"):
+        result = run("bench", *RADIAL, "--heads", value)
+        fails(result, f"expects an integer of at least 1, but got '{value}'", code=2)
 
 
 def test_help_and_version(run) -> None:
@@ -279,6 +298,50 @@ def test_bad_input_is_one_line(run, tmp_path: Path) -> None:
     fails(run(*size, "--table", f"cuts={tmp_path / 'empty.npy'}"), "empty.npy")
     np.save(tmp_path / "words.npy", np.array(["a"]))
     fails(run(*size, "--table", f"cuts={tmp_path / 'words.npy'}"), "words.npy")
+
+
+def test_npy_files_that_do_not_fit(run, tmp_path: Path) -> None:
+    size = ["plan", "scene_aware", "--frames", "6", "--tokens-per-frame", "3"]
+    np.savez(tmp_path / "many.npz", a=np.eye(2))
+    np.save(tmp_path / "objects.npy", np.array([{}, None]), allow_pickle=True)
+    whole = (tmp_path / "objects.npy").read_bytes()
+    for name, data in {
+        "junk": b"not an array",
+        "empty": b"",
+        "zip": (tmp_path / "many.npz").read_bytes(),
+        "broken_zip": b"PK\x03\x04junk",
+        "pickle": whole,
+        "cut": whole[:20],
+    }.items():
+        path = tmp_path / f"{name}.npy"
+        path.write_bytes(data)
+        for option in ("--relation", "--table"):
+            result = run(*size, option, f"links={path}")
+            fails(result)
+            assert result.err == (
+                f"falloff: expects {path} to hold an array of booleans or numbers, "
+                "but cannot read it as .npy\n"
+            )
+    np.save(tmp_path / "two.npy", np.eye(2))
+    np.save(tmp_path / "one.npy", np.ones(2))
+    result = run(*size, "--table", f"cuts={tmp_path / 'two.npy'}")
+    fails(result, "cuts", "two.npy", "a sorted one-dimensional table", "(2, 2)")
+    result = run(*size, "--relation", f"links={tmp_path / 'one.npy'}")
+    fails(result, "links", "one.npy", "a square matrix of booleans", "(2,)")
+
+
+def test_an_empty_table(run) -> None:
+    """One scene, as with cuts=[] in Python."""
+    size = ["plan", "scene_aware", "--frames", "6", "--tokens-per-frame", "3", "--emit", "json"]
+    result = run(*size, "--table", "cuts=", "--relation", "links=1")
+    assert (result.code, result.err) == (0, "")
+    mask = falloff.load("scene_aware", cuts=[], links=[[True]]).bind(frames=6, tokens_per_frame=3)
+    assert result.out == mask.plan().json() + "\n"
+
+
+def test_bench_of_a_key_major_plan_is_refused_at_once(run) -> None:
+    size = ["bench", "radial", "--frames", "999", "--tokens-per-frame", "9999"]
+    fails(run(*size, "--major", "key"), "query-major", "key-major")
 
 
 def test_the_command_as_a_program() -> None:

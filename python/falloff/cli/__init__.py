@@ -9,14 +9,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import falloff
-from falloff.cli import bench, commands
+from falloff.cli import bench, commands, sizes
 from falloff.cli.commands import Subparsers
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)  # `--tokens` is not `--tokens-per-frame`
+
     def error(self, message: str) -> NoReturn:
         """One line instead of the usage."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -42,7 +45,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{sizes.hint(unknown)}")
     try:
         status: int = options.run(options)
         sys.stdout.flush()

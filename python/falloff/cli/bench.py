@@ -12,6 +12,7 @@ import numpy as np
 
 import falloff
 from falloff import _falloff
+from falloff._attention import check_major
 from falloff._falloff import View
 from falloff.cli import commands, sizes
 from falloff.cli.commands import Subparsers
@@ -39,6 +40,7 @@ def add_bench(subparsers: Subparsers) -> None:
 
 
 def bench(arguments: argparse.Namespace) -> int:
+    check_major(arguments.major)
     mask = sizes.bind(arguments)
     started = time.perf_counter()
     plan = mask.plan(**commands.plan_options(arguments))
@@ -70,9 +72,12 @@ def bench(arguments: argparse.Namespace) -> int:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"expects at least 1, but got {value}")
+        raise argparse.ArgumentTypeError(f"expects an integer of at least 1, but got {text!r}")
     return value
 
 

@@ -21,6 +21,25 @@ _EXTENTS = {
 }
 
 
+# Dimensions and kinds of numbers of what .npy files hold.
+_FILES = {
+    "table": (1, "iuf", "a sorted one-dimensional table of numbers"),
+    "relation": (2, "biuf", "a square matrix of booleans"),
+}
+
+# Extents that --extent takes alone.
+_OTHER_EXTENTS = {"tokens", "token", "frame", "row", "column", "patch"}
+
+
+def hint(unknown: list[str]) -> str:
+    """What to append to a message about unknown options."""
+    for option in unknown:
+        name = option.partition("=")[0].removeprefix("--")
+        if name in _OTHER_EXTENTS and option.startswith("--"):
+            return f"; this extent is given by --extent {name}=N"
+    return ""
+
+
 def add_pattern(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "pattern",
@@ -72,12 +91,13 @@ def has_size(arguments: argparse.Namespace) -> bool:
 
 def load(arguments: argparse.Namespace) -> falloff.Pattern:
     """The pattern with its parameters, read from files where the command line names some."""
-    given = [*arguments.set, *arguments.table, *arguments.relation]
     parameters: dict[str, Value] = {}
-    for name, value in given:
-        if name in parameters:
-            raise ValueError(f"expects one value of {name}, but got two")
-        parameters[name] = _read(name, value) if isinstance(value, Path) else value
+    for option in ("set", "table", "relation"):
+        for name, value in getattr(arguments, option):
+            if name in parameters:
+                raise ValueError(f"expects one value of {name}, but got two")
+            is_path = isinstance(value, Path)
+            parameters[name] = _read(name, value, option) if is_path else value
     return falloff.load(arguments.pattern, **parameters)
 
 
@@ -94,9 +114,9 @@ def bind(arguments: argparse.Namespace) -> falloff.Mask:
     return pattern.bind(order=order, **sizes)
 
 
-def _split(text: str) -> tuple[str, str]:
+def _split(text: str, *, empty: bool = False) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not (name.isidentifier() and equals and value):
+    if not (name.isidentifier() and equals and (value or empty)):
         raise argparse.ArgumentTypeError(f"expects NAME=VALUE, but got {text!r}")
     return name, value
 
@@ -127,7 +147,9 @@ def _setting(text: str) -> tuple[str, Value]:
 
 
 def _table(text: str) -> tuple[str, Value | Path]:
-    name, value = _split(text)
+    name, value = _split(text, empty=True)
+    if not value:
+        return name, []
     if value.endswith(".npy"):
         return name, Path(value)
     numbers = [_number(word) for word in value.split(",")]
@@ -145,18 +167,22 @@ def _relation(text: str) -> tuple[str, Value | Path]:
     return name, [[digit == "1" for digit in row] for row in value.split(",")]
 
 
-def _read(name: str, path: Path) -> Value:
-    """A table or a relation from a .npy file, of numbers or booleans; nothing in it is executed."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise ValueError(f"expects {name} in {path} as an array of numbers, but {error}") from None
-    except EOFError:
-        raise ValueError(f"expects {name} in {path} as an array, but the file is empty") from None
-    if array.ndim not in (1, 2) or array.dtype.kind not in "biuf":
+def _read(name: str, path: Path, kind: str) -> Value:
+    """A table or a relation from a .npy file; nothing in it is executed."""
+    with path.open("rb") as file:
+        try:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+        except (OSError, MemoryError):
+            raise
+        except Exception:  # whatever numpy and its reader of headers raise
+            raise ValueError(
+                f"expects {path} to hold an array of booleans or numbers, "
+                "but cannot read it as .npy"
+            ) from None
+    dimensions, kinds, what = _FILES[kind]
+    if array.ndim != dimensions or array.dtype.kind not in kinds:
         raise ValueError(
-            f"expects {name} in {path} as 1 or 2 dimensions of numbers, "
-            f"but got shape {array.shape} of {array.dtype}"
+            f"expects {name} in {path} as {what}, but got shape {array.shape} of {array.dtype}"
         )
     values: Value = array.tolist()
     return values
