@@ -37,7 +37,7 @@ class Schedule:
         self.case = case
         self.grid = rng.choice(["box", "box", "flat"])
         self.rounding = rng.choice(
-            ["outward", "nearest", f"nearest:{rng.choice([0, 0.1, 0.3, 0.8, 1])}"]
+            ["exact", "outward", "nearest", f"nearest:{rng.choice([0, 0.1, 0.3, 0.8, 1])}"]
         )
         self.tiles: dict[str, Any] = {}
         if rng.random() < 0.8:
