@@ -44,8 +44,8 @@ class Pairs:
 
     def __init__(self, mask: falloff.Mask, plan: falloff.Plan) -> None:
         segments = plan.as_dict()["grid"]["segments"]
-        self.query_tile = np.concatenate([_tiles(segment, "query") for segment in segments])
-        self.key_tile = np.concatenate([_tiles(segment, "key") for segment in segments])
+        self.query_tile = np.concatenate([tiles_of(segment, "query") for segment in segments])
+        self.key_tile = np.concatenate([tiles_of(segment, "key") for segment in segments])
         self.mask, self.rows = mask, plan.rows()
 
     def of(self, query: int) -> NDArray[np.bool_]:
@@ -60,7 +60,7 @@ class Pairs:
         return kept
 
 
-def _tiles(segment: dict[str, Any], side: str) -> NDArray[np.int64]:
+def tiles_of(segment: dict[str, Any], side: str) -> NDArray[np.int64]:
     """Number of the tile that each token of a segment lies in: boxes are numbered row-major."""
     number = np.zeros(1, dtype=np.int64)
     for extent, box in zip(segment["extents"], segment[f"{side}_tile"], strict=True):
