@@ -55,8 +55,9 @@ def _case(
     shares: dict[str, list[float]] = {name: [] for name in plans}
     for _ in range(repeats):
         for name, plan in plans.items():
+            before = peak(dtype, threads)
             rate = operations(plan.pairs_computed, 1, head_dim) / timed(plan)
-            shares[name].append(100 * rate / peak(dtype, threads))
+            shares[name].append(100 * rate / max(before, peak(dtype, threads)))
     share = {name: statistics.median(values) for name, values in shares.items()}
     issued = share["radial"] * tile_pairs(plans["radial"]) / plans["radial"].pairs_computed
 
