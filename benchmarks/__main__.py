@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from dataclasses import asdict
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 
@@ -28,6 +30,13 @@ def show(line: Line) -> str:
     return text.rstrip()
 
 
+def commit() -> str:
+    """The commit that is measured, or nothing outside of a repository."""
+    command = ["git", "describe", "--always", "--dirty"]
+    found = subprocess.run(command, cwd=RESULTS.parent, capture_output=True, text=True, check=False)
+    return found.stdout.strip()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(FIGURES))
@@ -39,7 +48,7 @@ def main() -> int:
 
     machine = processor()
     print(f"{machine['model']} ({machine['kind']}), {machine['threads']} threads")
-    missed = 0
+    missed = short = 0
     for figure in options.figures or FIGURES:
         print(
             f"\n{figure}: {(import_module(f'benchmarks.{figure}').__doc__ or '').splitlines()[0]}"
@@ -49,11 +58,18 @@ def main() -> int:
             print(show(line), flush=True)
             lines.append(line)
         missed += sum(line.verdict == "MISSED" for line in lines)
+        short += sum(line.verdict == "short" for line in lines)
         RESULTS.mkdir(exist_ok=True)
         rows = [asdict(line) | {"verdict": line.verdict} for line in lines]
-        data = {"machine": machine, "quick": options.quick, "lines": rows}
+        data = {
+            "date": date.today().isoformat(),
+            "commit": commit(),
+            "machine": machine,
+            "quick": options.quick,
+            "lines": rows,
+        }
         (RESULTS / f"{figure}.json").write_text(json.dumps(data, indent=1) + "\n")
-    print(f"\n{missed} bars missed" if missed else "\nno bar missed")
+    print(f"\n{missed} bars missed, {short} short of the bar but above its floor")
     return 1 if missed else 0
 
 
