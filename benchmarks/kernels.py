@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Share of the register-loop peak that attention reaches: packing included, plan and kernel made.
 
-Shares count the pairs computed. Radial is held against dense by all pairs of the tiles it keeps.
+Shares count the pairs computed. Radial is held against dense by all pairs of the tiles it keeps:
+`pairs_issued` would count ragged tiles as whole ones, and so flatter radial.
 """
 
 from __future__ import annotations
