@@ -122,6 +122,8 @@ public:
   const runtime::Plan &data() const;
   /// Row-major queries x keys of 0 and 1: the pairs this plan computes.
   std::vector<uint8_t> dense(int64_t head = 0, int64_t batch = 0) const;
+  /// The plan of one head, for tensors that hold that head alone.
+  Plan ofHead(int64_t head) const;
   /// Tiles of the user's own: `blocks` row-major query tiles x key tiles, a matrix for each of `batches` x heads, or
   /// one for all. Each kept tile is full; tokens past the end are in no pair.
   static Plan fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_t batches, int64_t tokens,

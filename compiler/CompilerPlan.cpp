@@ -58,6 +58,22 @@ std::vector<uint8_t> Plan::dense(int64_t head, int64_t batch) const {
   return densePairs(plan, table, impl->classes.empty() ? nullptr : &impl->classes[table]);
 }
 
+Plan Plan::ofHead(int64_t head) const {
+  checkIndex("head", head, impl->plan.heads());
+  auto result = std::make_shared<Impl>(*impl);
+  runtime::Plan &plan = result->plan;
+  plan.tableOf.clear();
+  double density = 0;
+  for (int64_t batch = 0; batch < plan.batches; ++batch) {
+    plan.tableOf.push_back(impl->plan.tableFor(batch, head));
+    density += double(plan.tables[plan.tableOf.back()].pairsInMask);
+  }
+  const runtime::Grid &grid = plan.grid;
+  double pairs = double(grid.queries.size()) * double(grid.keys.size()) * double(plan.batches);
+  plan.density = pairs == 0 ? 0 : density / pairs;
+  return Plan(std::move(result));
+}
+
 /// Runs of kept tiles of one matrix, row by row, and the pairs that they hold.
 static runtime::RowTable tableOfBlocks(const std::vector<uint8_t> &blocks, const runtime::Grid &grid) {
   auto tokensIn = [&](runtime::Side side, int64_t tile) {

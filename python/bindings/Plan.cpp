@@ -109,6 +109,7 @@ void falloff::python::bindPlan(py::module_ &module) {
                                return result;
                              })
       .def("dense", &dense, py::arg("head"), py::arg("batch"))
+      .def("of_head", &Plan::ofHead, py::arg("head"), py::call_guard<py::gil_scoped_release>())
       .def_static("from_block_mask", &fromBlockMask, py::arg("blocks"), py::arg("tokens"), py::arg("query_tile"),
                   py::arg("key_tile"));
 }

@@ -9,6 +9,9 @@ out = falloff.attention(q, k, v, mask)  # q, k, v: (batch, tokens, heads, dim)
 """
 
 from falloff._attention import attention
+from falloff._compare import compare
+from falloff._comparison import Comparison
+from falloff._fit import fit
 from falloff._library import patterns
 from falloff._mask import Mask
 from falloff._pattern import Pattern, load
@@ -18,12 +21,15 @@ from falloff.errors import CompileError
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "CompileError",
     "Mask",
     "Pattern",
     "Plan",
     "__version__",
     "attention",
+    "compare",
+    "fit",
     "load",
     "patterns",
 ]

@@ -125,6 +125,12 @@ class Plan:
             _index("head", head, self.heads), _index("batch", batch, self.batches)
         )
 
+    def of_head(self, head: int) -> Plan:
+        """The plan of one query head, for tensors that hold that head alone."""
+        head = _index("head", head, self.heads)
+        impl = self._impl.of_head(head)
+        return Plan(impl, self._parameters, heads=1, batches=self.batches)
+
     def rows(self, *, head: int | None = None, batch: int | None = None) -> list[Runs]:
         """Runs of each row: key tiles by query tile, or query tiles by key tile if the plan is
         key-major."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``falloff``: check, draw, plan, compile and bench patterns.
+"""The command ``falloff``: what it can do with a pattern, from drawing it to running it.
 
 Exit codes: 0 ok, 1 a check failed or input is bad, 2 usage. An error is one line on stderr.
 """
@@ -12,7 +12,7 @@ import sys
 from typing import Any, NoReturn
 
 import falloff
-from falloff.cli import bench, commands, sizes
+from falloff.cli import bench, commands, compare, fit, sizes
 from falloff.cli.commands import Subparsers
 
 
@@ -39,6 +39,8 @@ def build_parser() -> argparse.ArgumentParser:
         commands.add_plan,
         commands.add_compile,
         bench.add_bench,
+        compare.add_compare,
+        fit.add_fit,
     ):
         add(subparsers)
     return parser

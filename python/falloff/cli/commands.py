@@ -72,6 +72,15 @@ def draw(arguments: argparse.Namespace) -> int:
 
 
 def add_plan_options(parser: argparse.ArgumentParser) -> None:
+    group = add_tile_options(parser)
+    group.add_argument("--major", choices=["query", "key"], default="query")
+    group.add_argument("--target", choices=["cpu"], default="cpu")
+    group.add_argument("--dtype", choices=["bf16", "fp32"], default="bf16")
+    group.add_argument("--head-dim", type=int, default=128, metavar="D")
+
+
+def add_tile_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """How a plan cuts tokens, where tensors say the rest."""
     group = parser.add_argument_group("plan")
     group.add_argument("--grid", choices=["box", "flat"], default="box")
     tile = "1x128, video=2x8x8,text=128, or one number on the flat grid; searched by default"
@@ -84,10 +93,7 @@ def add_plan_options(parser: argparse.ArgumentParser) -> None:
         metavar="exact|outward|nearest[:SHARE]",
         help="what becomes of tiles at the border of `about` (default nearest:0.5)",
     )
-    group.add_argument("--major", choices=["query", "key"], default="query")
-    group.add_argument("--target", choices=["cpu"], default="cpu")
-    group.add_argument("--dtype", choices=["bf16", "fp32"], default="bf16")
-    group.add_argument("--head-dim", type=int, default=128, metavar="D")
+    return group
 
 
 def plan_options(arguments: argparse.Namespace) -> dict[str, Any]:
