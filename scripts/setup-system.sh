@@ -10,7 +10,7 @@ packages=(
   clang-22 lld-22 clang-format-22 libclang-rt-22-dev
   llvm-22-dev libmlir-22-dev mlir-22-tools llvm-22-tools
   libzstd-dev zlib1g-dev libxml2-dev libedit-dev libcurl4-openssl-dev libffi-dev
-  libgtest-dev python3-dev python3-venv
+  libgtest-dev libxxhash-dev python3-dev python3-venv
 )
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -21,7 +21,7 @@ fail() {
 
 needs=(
   "what Falloff needs on another system:"
-  "  cmake 3.25, ninja, a C++17 compiler (clang or g++ 12), GoogleTest, Python 3.11 with headers and venv"
+  "  cmake 3.25, ninja, a C++17 compiler (clang or g++ 12), GoogleTest, xxHash, Python 3.11 with headers and venv"
   "  LLVM and MLIR 22 with FileCheck, lit and mlir-tblgen; then"
   "  export MLIR_DIR=<prefix>/lib/cmake/mlir"
 )

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The cache on disk, shared by all processes of a user. README.md says what lies where and why.
+//
+// A look-up finds a whole entry for exactly its key or nothing: what is cut short, changed, foreign or of another
+// version is a miss, and made again. Trouble with the disk is never an error of the caller's: it is one warning, and
+// the process goes on without.
+#ifndef FALLOFF_RUNTIME_DISKCACHE_H
+#define FALLOFF_RUNTIME_DISKCACHE_H
+
+#include "runtime/File.h"
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace falloff::runtime {
+
+enum class EntryKind : uint8_t { Kernel, Plan };
+const char *nameOf(EntryKind kind);
+
+/// A text that is kept beside an entry, for people: (extension, text).
+using Source = std::pair<std::string, std::string>;
+
+class DiskCache {
+public:
+  struct Options {
+    int64_t maxBytes = int64_t(512) << 20;         ///< of all files; those used longest ago go first
+    std::chrono::milliseconds patience{60 * 1000}; ///< to wait for another process that makes the same entry
+  };
+
+  /// The cache that the environment names (Settings.h); null where it is disabled or there is no home.
+  static std::shared_ptr<DiskCache> shared();
+
+  explicit DiskCache(std::string folder) : DiskCache(std::move(folder), Options()) {}
+  DiskCache(std::string folder, Options options);
+
+  const std::string &folder() const { return root; }
+
+  /// The value of a key, which now counts as used.
+  std::optional<std::string> find(EntryKind kind, std::string_view key);
+
+  /// Keeps a value. False where the disk does not take it.
+  bool store(EntryKind kind, std::string_view key, std::string_view value, const std::vector<Source> &sources = {});
+
+  /// What `find` gives, else what `make` gives, which is kept. Of all threads and processes that ask for a key at once
+  /// one makes it, the others wait for its file; if it dies, the next one makes it. Exceptions of `make` pass through.
+  struct Made {
+    std::string value;
+    std::vector<Source> sources;
+  };
+  std::string getOrMake(EntryKind kind, std::string_view key, const std::function<Made()> &make);
+
+  struct Entry {
+    EntryKind kind = EntryKind::Kernel;
+    std::string name;     ///< file name without extension: the key's hash
+    std::string key;      ///< empty if the file is no entry of this version
+    int64_t bytes = 0;    ///< with its sources
+    int64_t lastUsed = 0; ///< nanoseconds since 1970
+  };
+  /// All entries, the one used last first.
+  std::vector<Entry> entries() const;
+
+  struct Removed {
+    int64_t entries = 0, bytes = 0;
+  };
+  /// Removes all entries, and what dead processes left. Throws std::system_error if a file cannot be removed.
+  Removed clear();
+  /// Removes entries until at most `maxBytes` are left, and files that dead processes left.
+  Removed trim(int64_t maxBytes);
+
+private:
+  std::string pathOf(EntryKind kind, std::string_view key, const char *extension) const;
+  bool isTrusted();
+  bool isWritable();
+  int prepare();
+  void giveUpWriting(const std::string &why);
+
+  const std::string root;
+  const Options options;
+  std::once_flag examined, prepared;
+  std::atomic<bool> trusted{true}, writable{true};
+  std::atomic<int64_t> untrimmed;
+};
+
+} // namespace falloff::runtime
+
+#endif
