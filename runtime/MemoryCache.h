@@ -12,8 +12,8 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
-#include <unordered_map>
 #include <unistd.h>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -51,12 +51,11 @@ public:
         return found;
       std::shared_ptr<Flight> &known = flights[key];
       // A thread of the process that this one was forked from makes nothing here.
-      if (known && known->process == ::getpid())
-        flight = known;
-      else
+      if (!known || known->process != ::getpid()) {
         known = std::make_shared<Flight>();
-      if (!flight)
         return fly(key, known, lock, make);
+      }
+      flight = known;
     }
     return flight->landed.get();
   }

@@ -113,4 +113,21 @@ int64_t Grid::tileSize(Side side, int64_t tile) const {
   return size;
 }
 
+int64_t bytesOf(const Plan &plan) {
+  constexpr size_t fixed = 512; // of the plan itself, or of a table
+  size_t bytes = fixed + plan.tableOf.size() * sizeof(uint32_t);
+  for (const RowTable &table : plan.tables) {
+    bytes +=
+        fixed + (table.rowStart.size() + table.rowOrder.size()) * sizeof(uint32_t) + table.runs.size() * sizeof(Run);
+    for (const Split &split : table.splits)
+      bytes += sizeof(Split) + split.firstTiles.size() * sizeof(uint32_t);
+  }
+  for (const MaskData &mask : plan.masks) {
+    for (const std::vector<int32_t> &table : mask.tables)
+      bytes += sizeof table + table.size() * sizeof(int32_t);
+    bytes += mask.numbers.size() * sizeof(double);
+  }
+  return int64_t(bytes);
+}
+
 } // namespace falloff::runtime

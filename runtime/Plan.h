@@ -168,6 +168,9 @@ struct Plan {
   }
 };
 
+/// Bytes that a plan takes in memory, nearly.
+int64_t bytesOf(const Plan &plan);
+
 } // namespace falloff::runtime
 
 #endif
