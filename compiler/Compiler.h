@@ -47,9 +47,9 @@ struct Sizes {
 };
 
 struct PlanOptions {
-  std::string grid = "box";         ///< box | flat
+  std::string grid;                 ///< box | flat; empty: box, or flat with radial-reference
   std::string tileQuery, tileKey;   ///< "1x128", "video=2x8x8,text=128", "128" with `flat`; empty: searched
-  std::string rounding = "nearest"; ///< exact | outward | nearest | nearest:0.5
+  std::string rounding = "nearest"; ///< exact | outward | nearest | nearest:0.5 | radial-reference
   std::string major = "query";      ///< query | key
   std::string target = "cpu";
   std::string dtype = "bf16"; ///< bf16 | fp32; steers the tile search only
@@ -116,7 +116,7 @@ public:
   std::shared_ptr<const Impl> impl;
 };
 
-/// A schedule, ready for kernels.
+/// A schedule, ready for kernels. One of radial-reference runs where its tiles cover every token.
 class Plan {
 public:
   const runtime::Plan &data() const;

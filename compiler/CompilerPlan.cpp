@@ -7,6 +7,8 @@
 #include "compiler/cpu/Attention.h"
 #include "compiler/cpu/Target.h"
 #include "compiler/passes/Planner.h"
+#include <algorithm>
+#include <cmath>
 
 using namespace mlir;
 
@@ -25,9 +27,28 @@ static ScheduleOptions scheduleOptions(const PlanOptions &options) {
   return valueOrRaise(parseSchedule(text));
 }
 
+/// The value of a pattern's parameter `block`, which the rounding radial-reference takes for its tiles.
+static int64_t blockOf(const BoundHeads &bound) {
+  const std::vector<std::string> &names = bound.pattern->program->recipe.parameters;
+  size_t index = std::find(names.begin(), names.end(), "block") - names.begin();
+  const double *block = nullptr;
+  if (index < names.size())
+    block = std::get_if<double>(&bound.specialised.bound.parameters[index]);
+  if (!block)
+    throw Error("expects a pattern with a parameter 'block', one number for all heads, with rounding radial-reference, "
+                "but got @" +
+                bound.pattern->name + "; radial_reference has one, and rounding nearest, outward or exact needs none");
+  if (*block < 1 || *block > double(maxTileTokens) || *block != std::floor(*block))
+    throw Error("expects a whole number from 1 to " + std::to_string(maxTileTokens) +
+                " for 'block' with rounding radial-reference, but got " + printValue(*block));
+  return int64_t(*block);
+}
+
 Plan Mask::plan(const PlanOptions &options) const {
   const BoundHeads &bound = *impl->bound;
   ScheduleOptions schedule = scheduleOptions(options);
+  if (schedule.rounding.kind == Rounding::RadialReference)
+    schedule.block = blockOf(bound);
   schedule.parameters = bound.parameters;
   runtime::TokenRange whole{0, tokens()};
   auto isWhole = [&](runtime::TokenRange range) { return range.first == whole.first && range.last == whole.last; };

@@ -3,6 +3,7 @@
 // What attention asks of its arguments, in words.
 #include "compiler/cpu/Attention.h"
 #include "compiler/cpu/PlanLayout.h"
+#include <algorithm>
 
 namespace falloff::cpu {
 namespace {
@@ -90,6 +91,18 @@ std::string checkDimension(const char *name, int64_t dimension) {
          number(dimension);
 }
 
+/// Only the rounding radial-reference makes plans that leave tokens out.
+std::string checkCover(const runtime::Plan &plan) {
+  const runtime::Grid &grid = plan.grid;
+  if (grid.kind != runtime::GridKind::Flat)
+    return "";
+  int64_t covered = std::min(grid.queryTiles * grid.flatQueryTile, grid.keyTiles * grid.flatKeyTile);
+  if (covered >= grid.tokens)
+    return "";
+  return "expects a plan whose tiles cover all " + number(grid.tokens) + " tokens, but got one of rounding " +
+         plan.rounding + " that covers " + number(covered) + "; rounding nearest, outward or exact covers all";
+}
+
 std::string checkTokens(const runtime::Grid &grid, const char *name, const Tensor &tensor, int64_t tokens) {
   if (tensor.sizes[1] == tokens)
     return "";
@@ -104,6 +117,7 @@ std::string validate(const runtime::Plan &plan, const Tensor &q, const Tensor &k
   runtime::TokenRange queries = queryRange(plan.grid), keys = keyRange(plan.grid);
   int64_t batch = q.sizes[0], queryTokens = queries.last - queries.first, keyTokens = keys.last - keys.first;
   std::string error = firstOf({
+      checkCover(plan),
       checkTypes(q, k, v, out, lse),
       checkSizes("k", k, 0, "batch", batch, "q has"),
       checkSizes("v", v, 0, "batch", batch, "q has"),

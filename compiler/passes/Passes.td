@@ -64,11 +64,12 @@ def LowerToSchedule : Pass<"lower-to-schedule", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::falloff::schedule::ScheduleDialect"];
   let options = [
-    Option<"grid", "grid", "std::string", /*default=*/"\"box\"", "box or flat">,
+    Option<"grid", "grid", "std::string", /*default=*/"", "box or flat; empty: box, or flat with radial-reference">,
     Option<"tileQuery", "tile-query", "std::string", /*default=*/"",
            "tile of queries, as in 1x128, video=2x8x8,text=128, or 128 on a flat grid; empty: searched">,
     Option<"tileKey", "tile-key", "std::string", /*default=*/"", "tile of keys">,
-    Option<"rounding", "round", "std::string", /*default=*/"\"nearest\"", "exact, outward, nearest or nearest:S">,
+    Option<"rounding", "round", "std::string", /*default=*/"\"nearest\"", 
+           "exact, outward, nearest, nearest:S, or radial-reference, whose block the tile says">,
     Option<"major", "major", "std::string", /*default=*/"\"query\"", "query or key: whose tiles are rows">,
     Option<"target", "target", "std::string", /*default=*/"\"cpu\"", "what tiles are searched for">,
     Option<"dtype", "dtype", "std::string", /*default=*/"\"bf16\"", "what tiles are searched for: bf16 or fp32">,

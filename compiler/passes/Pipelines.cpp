@@ -106,7 +106,7 @@ struct MaskPipelineOptions : public PassPipelineOptions<MaskPipelineOptions> {
 
 /// Those and the options of lower-to-schedule.
 struct SchedulePipelineOptions : public MaskPipelineOptions {
-  Option<std::string> grid{*this, "grid", llvm::cl::desc("as in lower-to-schedule"), llvm::cl::init("box")};
+  Option<std::string> grid{*this, "grid", llvm::cl::desc("as in lower-to-schedule")};
   Option<std::string> tileQuery{*this, "tile-query", llvm::cl::desc("as in lower-to-schedule")};
   Option<std::string> tileKey{*this, "tile-key", llvm::cl::desc("as in lower-to-schedule")};
   Option<std::string> rounding{*this, "round", llvm::cl::desc("as in lower-to-schedule"), llvm::cl::init("nearest")};

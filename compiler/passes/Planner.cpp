@@ -3,6 +3,7 @@
 // Chooses the grid, puts the rows together, and cuts, transposes and orders them.
 #include "compiler/passes/Planner.h"
 #include "compiler/passes/CutRows.h"
+#include "compiler/passes/ReferenceBlocks.h"
 #include "compiler/passes/TileSearch.h"
 #include "llvm/ADT/Twine.h"
 #include <algorithm>
@@ -18,11 +19,10 @@ static llvm::Error fail(const Twine &message) {
 
 llvm::Expected<ScheduleOptions> falloff::parseSchedule(const ScheduleText &text) {
   ScheduleOptions options;
-  if (text.grid != "box" && text.grid != "flat")
+  if (!text.grid.empty() && text.grid != "box" && text.grid != "flat")
     return fail("expects a grid of box or flat, but got '" + text.grid + "'");
   if (text.major != "query" && text.major != "key")
     return fail("expects a major of query or key, but got '" + text.major + "'");
-  options.grid = text.grid == "box" ? runtime::GridKind::Box : runtime::GridKind::Flat;
   options.major = text.major == "query" ? runtime::Major::Query : runtime::Major::Key;
   for (bool isQuery : {true, false}) {
     const std::string &tile = isQuery ? text.tileQuery : text.tileKey;
@@ -37,6 +37,10 @@ llvm::Expected<ScheduleOptions> falloff::parseSchedule(const ScheduleText &text)
   if (!rounding)
     return rounding.takeError();
   options.rounding = *rounding;
+  bool isReference = options.rounding.kind == Rounding::RadialReference;
+  if (isReference && text.grid == "box")
+    return fail("expects the grid flat with rounding radial-reference, but got 'box'");
+  options.grid = text.grid == "flat" || isReference ? runtime::GridKind::Flat : runtime::GridKind::Box;
   options.target = text.target;
   options.dtype = text.dtype;
   options.headDim = text.headDim;
@@ -67,11 +71,36 @@ static llvm::Expected<int64_t> flatTile(const std::optional<TileSpec> &spec) {
   return spec->parts[0].second[0];
 }
 
+/// The block of radial-reference: the pattern's, and tiles that are given agree with it and with each other.
+static llvm::Expected<int64_t> referenceBlock(const ScheduleOptions &options) {
+  std::optional<int64_t> block = options.block;
+  for (const std::optional<TileSpec> *spec : {&options.tileQuery, &options.tileKey}) {
+    if (!*spec)
+      continue;
+    llvm::Expected<int64_t> tile = flatTile(*spec);
+    if (!tile)
+      return tile.takeError();
+    if (block && *tile != *block)
+      return fail("expects tiles of " + Twine(*block) + (options.block ? ", the pattern's block," : "") +
+                  " with rounding radial-reference, but got '" + (*spec)->text + "'");
+    block = *tile;
+  }
+  if (!block)
+    return fail("expects the block of rounding radial-reference as a tile, such as 128, but got none");
+  return *block;
+}
+
 static llvm::Expected<runtime::Grid> chooseGrid(PlannedMasks &masks, const ScheduleOptions &options) {
   std::vector<Segment> segments = segmentsOf(masks.masks.front());
   llvm::Expected<std::vector<TileCost>> costs = tileCosts(options.target, options.dtype, options.headDim);
   if (!costs)
     return costs.takeError();
+  if (options.rounding.kind == Rounding::RadialReference) {
+    llvm::Expected<int64_t> block = referenceBlock(options);
+    if (!block)
+      return block.takeError();
+    return referenceGrid(masks.masks, std::move(segments), *block);
+  }
   if (options.grid == runtime::GridKind::Flat) {
     llvm::Expected<int64_t> query = flatTile(options.tileQuery);
     if (!query)
@@ -106,7 +135,9 @@ static llvm::Error checkRange(const std::optional<runtime::TokenRange> &range, i
 static runtime::RowTable makeTable(PlannedMasks &masks, size_t number, const runtime::Grid &grid,
                                    runtime::Major major) {
   const BoundMask &mask = masks.masks[number];
-  runtime::RowTable table = SolvedGrid(mask, masks.rounding, grid, masks.signatures[number]).assembleRows();
+  runtime::RowTable table = masks.rounding.kind == Rounding::RadialReference
+                                ? referenceRows(mask, grid)
+                                : SolvedGrid(mask, masks.rounding, grid, masks.signatures[number]).assembleRows();
   if (grid.isSliced())
     cutRows(mask, grid, table);
   if (major == runtime::Major::Key) {

@@ -15,9 +15,10 @@
 
 namespace falloff {
 
-/// The text of a schedule's options, as users give them. Empty tiles are searched; on a grid `flat` they are 128.
+/// The text of a schedule's options, as users give them. An empty grid is `box`, or `flat` with the rounding
+/// radial-reference. Empty tiles are searched; on a grid `flat` they are 128, or the block of radial-reference.
 struct ScheduleText {
-  std::string grid = "box";
+  std::string grid;
   std::string tileQuery, tileKey;
   std::string rounding = "nearest";
   std::string major = "query";
@@ -30,6 +31,7 @@ struct ScheduleOptions {
   runtime::GridKind grid = runtime::GridKind::Box;
   std::optional<TileSpec> tileQuery, tileKey;
   Rounding rounding;
+  std::optional<int64_t> block; ///< of radial-reference: the pattern's; else tiles say it
   runtime::Major major = runtime::Major::Query;
   std::string target = "cpu", dtype = "bf16"; ///< with headDim, they steer the tile search only
   int64_t headDim = 128;

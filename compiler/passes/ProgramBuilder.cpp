@@ -424,6 +424,7 @@ bool ProgramBuilder::keep(const std::vector<int32_t> &exact, const std::vector<A
   SetProgram &program = recipe.program;
   program.contains = allOf({anyOf(all), limit});
   program.exact = allOf({anyOf(exact), limit});
+  program.limit = limit;
   if (groups.size() > maxGroups)
     return false;
   for (auto &[own, sets] : groups)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The three roundings, on the entries of one row.
+// Reading roundings, and three of them on the entries of one row.
 #include "compiler/passes/Rounding.h"
 #include "llvm/ADT/Twine.h"
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <cmath>
 
@@ -11,7 +12,7 @@ using namespace falloff;
 
 std::string Rounding::text() const {
   if (kind != Nearest)
-    return kind == Exact ? "exact" : "outward";
+    return kind == Exact ? "exact" : kind == Outward ? "outward" : "radial-reference";
   std::array<char, 32> digits;
   return "nearest:" + std::string(digits.data(), std::to_chars(digits.begin(), digits.end(), share).ptr);
 }
@@ -22,17 +23,20 @@ llvm::Expected<Rounding> falloff::parseRounding(llvm::StringRef text) {
     rounding.kind = text == "exact" ? Rounding::Exact : Rounding::Outward;
     return rounding;
   }
+  if (text == "radial-reference") {
+    rounding.kind = Rounding::RadialReference;
+    return rounding;
+  }
   if (text == "nearest")
     return rounding;
   llvm::StringRef share = text;
   if (share.consume_front("nearest:") && !share.getAsDouble(rounding.share) && rounding.share >= 0 &&
       rounding.share <= 1)
     return rounding;
-  const char *why = text == "radial-reference" ? "; radial-reference is not there yet" : "";
   return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                 "expects a rounding of exact, outward, nearest or nearest:S with a share S from 0 "
-                                 "to 1, but got '" +
-                                     text + "'" + why);
+                                 "expects a rounding of exact, outward, nearest, nearest:S with a share S from 0 to 1, "
+                                 "or radial-reference, but got '" +
+                                     text + "'");
 }
 
 namespace {
@@ -95,6 +99,7 @@ static void roundNearest(double threshold, int32_t group, TileRow row,
 void falloff::roundRow(const Rounding &rounding, TileRow row,
                        llvm::function_ref<bool(int32_t, const TileEntry &, int32_t)> touchesFull,
                        llvm::function_ref<int32_t(const TileEntry &)> lastSlice) {
+  assert(rounding.kind != Rounding::RadialReference && "expects a rounding that goes by rows");
   if (rounding.kind == Rounding::Exact)
     return;
   if (rounding.kind == Rounding::Outward) {

@@ -9,6 +9,8 @@
 //                limit, is t or more; in a slice that B touches and where no tile is filled, the tile of the largest
 //                share among those that B touches, the lowest of equals
 //
+// `radial-reference` rounds all sets, and not by rows: ReferenceBlocks.h.
+//
 // A filled tile keeps the mask and the limit. Another tile is kept, with the mask's pairs, if the mask is all of it, if
 // it holds a pair of A, or if nothing is rounded.
 #ifndef FALLOFF_COMPILER_PASSES_ROUNDING_H
@@ -25,14 +27,14 @@
 namespace falloff {
 
 struct Rounding {
-  enum Kind : uint8_t { Exact, Outward, Nearest } kind = Nearest;
+  enum Kind : uint8_t { Exact, Outward, Nearest, RadialReference } kind = Nearest;
   double share = 0.5; ///< of Nearest, in [0, 1]
 
-  /// "exact", "outward", "nearest:0.5"
+  /// "exact", "outward", "nearest:0.5", "radial-reference"
   std::string text() const;
 };
 
-/// Reads "exact", "outward", "nearest" or "nearest:0.5".
+/// Reads "exact", "outward", "nearest", "nearest:0.5" or "radial-reference".
 llvm::Expected<Rounding> parseRounding(llvm::StringRef text);
 
 /// What rounding knows of a tile where the mask keeps some pairs, or a run of tiles where it keeps all of them.
@@ -61,8 +63,9 @@ struct TileRow {
   int32_t groups = 0;
 };
 
-/// Sets `fills` of the entries of a row. `touchesFull(group, entry, slice)` says whether group's B holds a pair in the
-/// part in this slice of an entry that is full; it is asked only where the answer matters.
+/// Not for RadialReference: sets `fills` of the entries of a row. `touchesFull(group, entry, slice)` says whether
+/// group's B holds a pair in the part in this slice of an entry that is full; it is asked only where the answer
+/// matters.
 void roundRow(const Rounding &rounding, TileRow row,
               llvm::function_ref<bool(int32_t group, const TileEntry &entry, int32_t slice)> touchesFull,
               llvm::function_ref<int32_t(const TileEntry &entry)> lastSlice);

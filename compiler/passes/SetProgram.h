@@ -113,6 +113,7 @@ struct SetProgram {
   std::vector<SetNode> nodes;
   int32_t contains = -1;          ///< root: (A ∪ B) ∩ C
   int32_t exact = -1;             ///< root: A ∩ C
+  int32_t limit = -1;             ///< root: C, what nothing crosses
   std::vector<AboutGroup> abouts; ///< B_j ∩ C and its limit L_j ∩ C
   std::vector<int32_t> filled;    ///< filled[f - 1]: contains ∪ the limits of the groups j with bit j of f
   int32_t tables = 0;             ///< how many tables `bind` makes

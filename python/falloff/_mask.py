@@ -131,7 +131,7 @@ class Mask:
 
     def plan(
         self,
-        grid: str = "box",
+        grid: str = "",
         tile: Tile | None = None,
         tile_query: Tile | None = None,
         tile_key: Tile | None = None,
@@ -144,12 +144,15 @@ class Mask:
         """Schedules the mask: which tiles of queries meet which tiles of keys, and how.
 
         ``grid`` is ``"box"`` (tiles are boxes of a segment's axes) or ``"flat"`` (ranges of
-        tokens). ``tile`` sets both ``tile_query`` and ``tile_key``; a tile without a segment's name
-        goes to every segment with as many axes, and what is not given is searched. ``rounding``
-        says how the border of ``about`` sets is treated: ``"exact"``, ``"outward"``, ``"nearest"``
-        or ``"nearest:SHARE"``. ``major`` is ``"query"`` (rows are query tiles) or ``"key"``.
-        ``dtype`` (``"bf16"``, ``"fp32"``) and ``head_dim`` steer the search alone: a plan runs with
-        any.
+        tokens); empty, it is box, or flat with ``"radial-reference"``. ``tile`` sets both
+        ``tile_query`` and ``tile_key``; a tile without a segment's name goes to every segment with
+        as many axes, and what is not given is searched. ``rounding`` says how the border of
+        ``about`` sets is treated: ``"exact"``, ``"outward"``, ``"nearest"`` or ``"nearest:SHARE"``;
+        ``"radial-reference"`` rounds every set as the public code of radial attention does, bit for
+        bit, in blocks of the pattern's parameter ``block``: such a plan can lose pairs of any set,
+        and runs where its blocks cover every token. ``major`` is ``"query"`` (rows are query tiles)
+        or ``"key"``. ``dtype`` (``"bf16"``, ``"fp32"``) and ``head_dim`` steer the search alone: a
+        plan runs with any.
 
         Raises CompileError where an option does not fit the mask.
         """
@@ -211,7 +214,7 @@ class Mask:
     def _options(
         self,
         *,
-        grid: str = "box",
+        grid: str = "",
         tile_query: Tile | None = None,
         tile_key: Tile | None = None,
         rounding: str = "nearest",

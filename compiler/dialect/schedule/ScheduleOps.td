@@ -58,7 +58,7 @@ def PlanOp : Schedule_Op<"plan", [IsolatedFromAbove, Symbol, SingleBlock, NoTerm
   let summary = "the schedule of a pattern";
   let description = [{
     Holds the segments, then a table of rows for each class of heads. `8x4` says how many tokens a tile of queries and a tile of keys
-    hold at most. The rounding is `"exact"`, `"outward"` or `"nearest:S"`. With `major key`, rows are tiles of keys and runs
+    hold at most. The rounding is `"exact"`, `"outward"`, `"nearest:S"` or `"radial-reference"`. With `major key`, rows are tiles of keys and runs
     are of tiles of queries. The target is what the tiles were searched for.
 
     ```mlir

@@ -82,7 +82,12 @@ def add_plan_options(parser: argparse.ArgumentParser) -> None:
 def add_tile_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """How a plan cuts tokens, where tensors say the rest."""
     group = parser.add_argument_group("plan")
-    group.add_argument("--grid", choices=["box", "flat"], default="box")
+    group.add_argument(
+        "--grid",
+        choices=["box", "flat"],
+        default="",
+        help="default box, or flat with --round radial-reference",
+    )
     tile = "1x128, video=2x8x8,text=128, or one number on the flat grid; searched by default"
     group.add_argument("--tile", metavar="T", help=tile)
     group.add_argument("--tile-query", metavar="T", help="for queries alone")
@@ -90,7 +95,7 @@ def add_tile_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup
     group.add_argument(
         "--round",
         default="nearest",
-        metavar="exact|outward|nearest[:SHARE]",
+        metavar="exact|outward|nearest[:SHARE]|radial-reference",
         help="what becomes of tiles at the border of `about` (default nearest:0.5)",
     )
     return group

@@ -55,10 +55,11 @@ TEST(RoundingTest, readsAndWrites) {
   EXPECT_EQ(llvm::cantFail(parseRounding("nearest")).text(), "nearest:0.5");
   EXPECT_EQ(llvm::cantFail(parseRounding("nearest:0.25")).text(), "nearest:0.25");
   EXPECT_EQ(llvm::cantFail(parseRounding("exact")).text(), "exact");
-  for (const char *text : {"", "near", "nearest:", "nearest:2", "nearest:-1", "nearest:nan", "radial-reference"})
+  EXPECT_EQ(llvm::cantFail(parseRounding("radial-reference")).text(), "radial-reference");
+  for (const char *text : {"", "near", "nearest:", "nearest:2", "nearest:-1", "nearest:nan", "radial"})
     EXPECT_EQ(llvm::toString(parseRounding(text).takeError())
-                  .rfind("expects a rounding of exact, outward, nearest or nearest:S with a share S from 0 to 1, but "
-                         "got '",
+                  .rfind("expects a rounding of exact, outward, nearest, nearest:S with a share S from 0 to 1, or "
+                         "radial-reference, but got '",
                          0),
               0u)
         << text;
