@@ -6,6 +6,8 @@
 #include "compiler/passes/Names.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Location.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OperationSupport.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -66,6 +68,25 @@ static std::string describeUndeclared(FileLineColLoc place) {
   return message + ", but got '" + name.str() + "'" + suggest(name, known);
 }
 
+/// "custom op 'windo' is unknown (tried 'mask.windo' as well)": the word, if the message says that.
+static llvm::StringRef unknownWord(llvm::StringRef message) {
+  if (!message.consume_front("custom op '"))
+    return "";
+  auto [word, rest] = message.split('\'');
+  return rest.starts_with(" is unknown") ? word : "";
+}
+
+/// MLIR's parser lists no words of the language.
+static std::string describeUnknown(llvm::StringRef word, MLIRContext *context) {
+  std::vector<std::string> known;
+  for (RegisteredOperationName name : context->getRegisteredOperationsByDialect("mask"))
+    known.push_back(name.stripDialect().str());
+  llvm::sort(known);
+  std::string asked = word.str();
+  word.consume_front("mask.");
+  return "expects a word of the language, but got '" + asked + "'" + suggest(word, known);
+}
+
 static Error toError(Diagnostic &diagnostic) {
   std::string message = diagnostic.str();
   for (Diagnostic &note : diagnostic.getNotes())
@@ -73,6 +94,8 @@ static Error toError(Diagnostic &diagnostic) {
   FileLineColLoc place = placeOf(diagnostic.getLocation());
   if (place && message == "use of undeclared SSA value name")
     message = describeUndeclared(place);
+  if (llvm::StringRef word = unknownWord(message); !word.empty())
+    message = describeUnknown(word, diagnostic.getLocation()->getContext());
   if (place)
     return Error(message, place.getFilename().str(), place.getLine(), place.getColumn());
   return Error(message);
