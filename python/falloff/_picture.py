@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falloff import _falloff
+from falloff._progress import Progress
 
 _BACKGROUND = np.array([247, 247, 244], dtype=np.float64)
 _INK = np.array([26, 62, 112], dtype=np.float64)
@@ -29,9 +30,17 @@ def shares(mask: _falloff.Mask, head: int, rows: int, columns: int) -> NDArray[n
     """
     queries, height = _cells(*mask.queries, rows, columns)
     keys, width = _cells(*mask.keys, columns, rows)
-    pairs = mask.sample(queries.ravel().tolist(), keys.ravel().tolist(), head)
-    cells = pairs.reshape(height, -1, width, keys.shape[1])
-    return np.asarray(cells.mean(axis=(1, 3)), dtype=np.float64)
+    asked = keys.ravel().tolist()
+    result = np.empty((height, width), np.float64)
+    step = max(1, height // 64)
+    with Progress(height, after=1.0) as progress:
+        for first in range(0, height, step):
+            part = queries[first : first + step]
+            pairs = mask.sample(part.ravel().tolist(), asked, head)
+            cells = pairs.reshape(len(part), -1, width, keys.shape[1])
+            result[first : first + step] = cells.mean(axis=(1, 3))
+            progress.advance(len(part), "drawing")
+    return result
 
 
 def _cells(first: int, last: int, cells: int, others: int) -> tuple[NDArray[np.int64], int]:
@@ -53,12 +62,12 @@ def write(path: str | os.PathLike[str], mask: _falloff.Mask, head: int, side: in
         raise ValueError(f"expects a side of at least 1 pixel, but got {side}")
     path = Path(path)
     if path.suffix.lower() != ".png" and not path.is_dir():
-        raise ValueError(f"expects a path that ends in .png, but got '{path}'")
+        raise ValueError(f"expects a path that ends in .png or .html, but got '{path}'")
     share = shares(mask, head, side, side)
     zoom = max(1, side // max(share.shape))
     ink = np.sqrt(share)[..., None]  # thin lines of big masks stay visible
     pixels = np.rint(_BACKGROUND + (_INK - _BACKGROUND) * ink).astype(np.uint8)
-    _write_whole(path, png(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)))
+    write_whole(path, png(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)))
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -96,7 +105,7 @@ def text(mask: _falloff.Mask, head: int, side: int = 64) -> str:
     return "\n".join("".join(_SHADES[index] for index in row) for row in shade)
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Writes under a temporary name and renames, so that no half-written file is left."""
     try:
         _write_and_rename(path, data)

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import falloff
+from falloff._progress import Progress
 
 from . import nonlocal_means, report, video
 from .kernel import compile_kernel
 from .nonlocal_means import Job
 from .quality import psnr, ssim
 from .reference import sample_error
-from .report import Progress, Result
+from .report import Result
 from .video import Clip, Frames
 
 WINDOW = Path(__file__).with_name("window.mlir")
@@ -118,6 +119,7 @@ def save(
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m falloff.demo",
+        allow_abbrev=False,
         description="Denoises a video by attention (non-local means): dense, radial, windowed.",
     )
     parser.add_argument("video", nargs="?", type=Path, help="default: carphone, 176 x 144")
