@@ -124,6 +124,13 @@ public:
   std::vector<uint8_t> dense(int64_t head = 0, int64_t batch = 0) const;
   /// The plan of one head, for tensors that hold that head alone.
   Plan ofHead(int64_t head) const;
+  /// Pairs in the mask and pairs computed of query tiles [first, last) and all key tiles, row-major, the two numbers of
+  /// a pair of tiles beside each other. For query-major plans of whole masks.
+  std::vector<int64_t> tilePairs(int64_t first, int64_t last, int64_t head = 0, int64_t batch = 0) const;
+  /// The sets that tested tiles ask about, as JSON with the keys of compiler/passes/SetProgram.h, and the tables that
+  /// they read, an entry for each of the plan's tables. Throws for blocks of the user's own, which ask nothing.
+  std::string program() const;
+  std::vector<runtime::MaskData> programData() const;
   /// Tiles of the user's own: `blocks` row-major query tiles x key tiles, a matrix for each of `batches` x heads, or
   /// one for all. Each kept tile is full; tokens past the end are in no pair.
   static Plan fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_t batches, int64_t tokens,
@@ -152,6 +159,15 @@ std::string printKernel(const Plan &plan, const std::string &dtype, const std::s
 
 /// A processor's name and the vector features kernels are compiled for.
 std::string describeTarget(const std::string &features);
+
+/// What kernels are compiled with, and the processor that they are compiled for.
+struct Toolchain {
+  std::string llvm;                  ///< version
+  std::string processor;             ///< LLVM's name of it
+  std::string level;                 ///< vector instructions that kernels take: generic | avx2 | avx512 | avx512bf16
+  std::vector<std::string> features; ///< vector instructions that it has, as LLVM names them, sorted
+};
+Toolchain toolchain();
 
 } // namespace falloff
 

@@ -7,6 +7,8 @@
 #include "compiler/cpu/Attention.h"
 #include "compiler/cpu/Target.h"
 #include "compiler/passes/Planner.h"
+#include "compiler/passes/TilePairs.h"
+#include "llvm/Config/llvm-config.h"
 #include <algorithm>
 #include <cmath>
 
@@ -93,6 +95,19 @@ Plan Plan::ofHead(int64_t head) const {
   double pairs = double(grid.queries.size()) * double(grid.keys.size()) * double(plan.batches);
   plan.density = pairs == 0 ? 0 : density / pairs;
   return Plan(std::move(result));
+}
+
+std::vector<int64_t> Plan::tilePairs(int64_t first, int64_t last, int64_t head, int64_t batch) const {
+  const runtime::Plan &plan = impl->plan;
+  checkIndex("head", head, plan.heads());
+  checkIndex("batch entry", batch, plan.batches);
+  if (plan.major != runtime::Major::Query || plan.grid.isSliced())
+    throw Error("expects a query-major plan of a whole mask to count the pairs of its tiles");
+  if (first < 0 || last > plan.grid.queryTiles || first > last)
+    throw Error("expects query tiles from 0 to " + std::to_string(plan.grid.queryTiles) + ", but got [" +
+                std::to_string(first) + ", " + std::to_string(last) + ")");
+  uint32_t table = plan.tableFor(batch, head);
+  return countTilePairs(plan, table, impl->classes.empty() ? nullptr : &impl->classes[table], first, last);
 }
 
 /// Runs of kept tiles of one matrix, row by row, and the pairs that they hold.
@@ -196,6 +211,10 @@ std::string printKernel(const Plan &plan, const std::string &dtype, const std::s
 
 std::string describeTarget(const std::string &features) {
   return translated([&] { return cpu::describeTarget(features); });
+}
+
+Toolchain toolchain() {
+  return {LLVM_VERSION_STRING, cpu::hostName(), cpu::nameOf(cpu::hostLevel()), cpu::hostVectorFeatures()};
 }
 
 } // namespace falloff

@@ -3,6 +3,7 @@
 // Levels of vector instructions, found by asking LLVM what the processor has.
 // An absent level is an error when asked for, never an illegal instruction.
 #include "compiler/cpu/Target.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 #include <stdexcept>
@@ -34,6 +35,21 @@ Level findLevel() {
 Level hostLevel() {
   static const Level level = findLevel();
   return level;
+}
+
+std::string hostName() { return llvm::sys::getHostCPUName().str(); }
+
+std::vector<std::string> hostVectorFeatures() {
+  std::vector<std::string> names;
+  for (const llvm::StringMapEntry<bool> &feature : llvm::sys::getHostCPUFeatures()) {
+    llvm::StringRef name = feature.getKey();
+    bool asked = name.starts_with("avx") || name.starts_with("amx") || name.starts_with("sse") ||
+                 llvm::is_contained({"bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", "neon", "popcnt", "sve"}, name);
+    if (asked && feature.getValue())
+      names.push_back(name.str());
+  }
+  llvm::sort(names);
+  return names;
 }
 
 const char *nameOf(Level level) {
@@ -81,7 +97,7 @@ TargetNames targetNames(Level level) {
 }
 
 std::string describeTarget(const std::string &features) {
-  return llvm::sys::getHostCPUName().str() + ", kernels for " + nameOf(parseLevel(features));
+  return hostName() + ", kernels for " + nameOf(parseLevel(features));
 }
 
 } // namespace falloff::cpu

@@ -8,11 +8,17 @@
 #include "compiler/cpu/KernelSpec.h"
 #include "runtime/Tensor.h"
 #include <string>
+#include <vector>
 
 namespace falloff::cpu {
 
 /// The most that this processor can run.
 Level hostLevel();
+
+/// LLVM's name of this processor, and of those of its instructions that levels are chosen by, or that work on vectors;
+/// sorted.
+std::string hostName();
+std::vector<std::string> hostVectorFeatures();
 
 /// "native" or "" (the most there is), "avx512bf16", "avx512", "avx2" or
 /// "generic". Throws std::invalid_argument for another word, and for

@@ -31,4 +31,10 @@ void falloff::python::bindAttention(py::module_ &module) {
   module.def("print_kernel", &printKernel, Released(), py::arg("plan"), py::arg("dtype"), py::arg("stage"),
              py::arg("features"));
   module.def("describe_target", &describeTarget, py::arg("features"));
+  py::class_<Toolchain>(module, "Toolchain")
+      .def_readonly("llvm", &Toolchain::llvm)
+      .def_readonly("processor", &Toolchain::processor)
+      .def_readonly("level", &Toolchain::level)
+      .def_readonly("features", &Toolchain::features);
+  module.def("toolchain", &toolchain);
 }

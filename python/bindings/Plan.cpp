@@ -74,6 +74,36 @@ static py::object dense(const Plan &plan, int64_t head, int64_t batch) {
                               grid.keys.last - grid.keys.first);
 }
 
+/// int64 (query tiles, key tiles, 2): pairs in the mask, pairs computed.
+static py::array_t<int64_t> tilePairs(const Plan &plan, int64_t first, int64_t last, int64_t head, int64_t batch) {
+  std::vector<int64_t> counts;
+  {
+    py::gil_scoped_release released;
+    counts = plan.tilePairs(first, last, head, batch);
+  }
+  const py::ssize_t shape[] = {last - first, plan.data().grid.keyTiles, 2};
+  return py::array_t<int64_t>(shape, counts.data());
+}
+
+/// Tables and numbers that the sets of a plan's program read, an entry for each of its tables.
+static py::list programData(const Plan &plan) {
+  py::list result;
+  for (const runtime::MaskData &data : plan.programData()) {
+    py::list tables;
+    for (const std::vector<int32_t> &table : data.tables)
+      tables.append(toArray(table));
+    result.append(py::make_tuple(tables, toArray(data.numbers)));
+  }
+  return result;
+}
+
+static py::list coordinates(const Plan &plan) {
+  py::list result;
+  for (const runtime::Coordinate &coordinate : plan.data().coordinates)
+    result.append(py::make_tuple(coordinate.segment, coordinate.axis, coordinate.table));
+  return result;
+}
+
 /// `blocks` is bool, (batches, heads, query tiles, key tiles).
 static Plan fromBlockMask(const py::array_t<bool, py::array::c_style | py::array::forcecast> &blocks, int64_t tokens,
                           int64_t queryTile, int64_t keyTile) {
@@ -110,6 +140,11 @@ void falloff::python::bindPlan(py::module_ &module) {
                              })
       .def("dense", &dense, py::arg("head"), py::arg("batch"))
       .def("of_head", &Plan::ofHead, py::arg("head"), py::call_guard<py::gil_scoped_release>())
+      .def("tile_pairs", &tilePairs, py::arg("first"), py::arg("last"), py::arg("head"), py::arg("batch"))
+      .def("program", &Plan::program)
+      .def("program_data", &programData)
+      .def_property_readonly("coordinates", &coordinates)
+      .def_property_readonly("segment_ids", [](const Plan &plan) { return plan.data().segmentIds; })
       .def_static("from_block_mask", &fromBlockMask, py::arg("blocks"), py::arg("tokens"), py::arg("query_tile"),
                   py::arg("key_tile"));
 }

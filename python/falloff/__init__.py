@@ -9,6 +9,7 @@ out = falloff.attention(q, k, v, mask)  # q, k, v: (batch, tokens, heads, dim)
 """
 
 from falloff._attention import attention
+from falloff._blocks import Bsr
 from falloff._compare import compare
 from falloff._comparison import Comparison
 from falloff._fit import fit
@@ -21,6 +22,7 @@ from falloff.errors import CompileError
 __version__ = "0.1.0"
 
 __all__ = [
+    "Bsr",
     "Comparison",
     "CompileError",
     "Mask",

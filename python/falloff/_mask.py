@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from falloff import _falloff, _picture
+from falloff import _blocks, _falloff, _page, _picture
 from falloff._plan import Plan
 from falloff._values import JsonValue, suggestion, to_size, to_text
 
@@ -101,14 +101,22 @@ class Mask:
         *,
         head: int | None = None,
         side: int = 768,
+        plan: Plan | None = None,
     ) -> None:
         """Draws the mask, queries downwards and keys to the right.
 
-        With ``path`` a PNG of about ``side`` pixels a side: small masks are enlarged, and of big
-        ones a pixel shows the share of the pairs behind it that are kept. Without ``path`` the
-        picture is printed as text.
+        With a ``path`` that ends in ``.png`` a picture of about ``side`` pixels a side: small masks
+        are enlarged, and of big ones a pixel shows the share of the pairs behind it that are kept.
+        With one that ends in ``.html`` a page that needs nothing else, to zoom in and to ask what a
+        tile holds; its tiles are those of ``plan``, by default of ``plan()``, in larger tiles where
+        there would be too many. Without ``path`` the picture is printed as text.
         """
         index = self._head(head)
+        if path is not None and os.fspath(path).lower().endswith(".html"):
+            _page.write(path, self, plan, index)
+            return
+        if plan is not None:
+            raise ValueError("expects a path that ends in .html to draw the tiles of a plan")
         if path is None:
             print(_picture.text(self._impl, index))
         else:
@@ -184,6 +192,42 @@ class Mask:
         for side in ("tile_query", "tile_key"):
             options[side] = tile if options.get(side) is None else options[side]
         return self._impl.print(stage, self._options(**options))
+
+    def to_bsr(
+        self,
+        block: int | tuple[int, int] = 128,
+        *,
+        rounding: str = "exact",
+        head: int | None = None,
+        values: bool = True,
+    ) -> _blocks.Bsr:
+        """The mask in block sparse rows, as numpy arrays (see ``falloff.Bsr``).
+
+        ``block`` is tokens a block, of queries and keys alike or (queries, keys). ``rounding`` is
+        that of ``plan``: ``"exact"`` gives the mask's own pairs, another what its plan computes.
+        ``values=False`` leaves the pairs inside the blocks out, which for large masks are large.
+
+        Raises ValueError for a slice and for values of more than 2^31 pairs.
+        """
+        return _blocks.to_bsr(self, block, rounding, self._head(head), values)
+
+    def to_flex_block_mask(
+        self,
+        block: int | tuple[int, int] = 128,
+        *,
+        rounding: str = "exact",
+        device: Any = "cpu",
+    ) -> Any:
+        """A BlockMask for torch's FlexAttention: ``flex_attention(q, k, v, block_mask=...)``.
+
+        Its blocks are a plan's, so that making it follows what is kept; torch's
+        ``create_block_mask`` asks every pair. Its ``mask_mod`` is the pattern at this size, by
+        tables on ``device``; heads differ where the mask's do. With a ``rounding`` other than
+        ``"exact"`` both hold what that plan computes. Text lengths are not in it.
+
+        Raises ImportError without torch, ValueError for a slice.
+        """
+        return _blocks.to_flex_block_mask(self, block, rounding, device)
 
     def empty_rows(self) -> tuple[int, int, int] | None:
         """Queries without a key: (first of them, how many, head of the first), or None if there

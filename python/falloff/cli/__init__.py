@@ -12,7 +12,7 @@ import sys
 from typing import Any, NoReturn
 
 import falloff
-from falloff.cli import bench, commands, compare, fit, sizes
+from falloff.cli import bench, check, commands, compare, completion, doctor, fit, sizes
 from falloff.cli.commands import Subparsers
 
 
@@ -34,13 +34,15 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="COMMAND", required=True, dest="command", parser_class=_Parser
     )
     for add in (
-        commands.add_check,
+        check.add_check,
         commands.add_draw,
         commands.add_plan,
         commands.add_compile,
         bench.add_bench,
         compare.add_compare,
         fit.add_fit,
+        doctor.add_doctor,
+        completion.add_completion,
     ):
         add(subparsers)
     return parser

@@ -14,6 +14,7 @@ import falloff
 from falloff import _falloff
 from falloff._attention import check_major
 from falloff._falloff import View
+from falloff._progress import Progress
 from falloff.cli import commands, sizes
 from falloff.cli.commands import Subparsers
 
@@ -35,7 +36,7 @@ def add_bench(subparsers: Subparsers) -> None:
     group.add_argument(
         "--features", choices=["native", "avx512", "avx2", "generic"], default="native"
     )
-    group.add_argument("--json", action="store_true", help="print JSON")
+    commands.add_json(group)
     parser.set_defaults(run=bench)
 
 
@@ -64,8 +65,10 @@ def bench(arguments: argparse.Namespace) -> int:
         "pairs_lost": plan.pairs_lost,
         "plan_seconds": planned,
     }
-    result |= _measure("", plan, tensors, arguments)
-    result |= _measure("dense_", dense, tensors, arguments)
+    work = (arguments.repeat + 1) * (plan.pairs_issued + dense.pairs_issued)
+    with Progress(work, after=1.0) as progress:
+        result |= _measure("", plan, tensors, arguments, progress)
+        result |= _measure("dense_", dense, tensors, arguments, progress)
     result["speedup"] = result["dense_seconds"] / result["seconds"]
     print(json.dumps(result, indent=1) if arguments.json else _table(result))
     return 0
@@ -97,17 +100,22 @@ def _tensors(arguments: argparse.Namespace, tokens: int, heads: int) -> list[Vie
 
 
 def _measure(
-    prefix: str, plan: falloff.Plan, tensors: list[View], arguments: argparse.Namespace
+    prefix: str,
+    plan: falloff.Plan,
+    tensors: list[View],
+    arguments: argparse.Namespace,
+    progress: Progress,
 ) -> dict[str, float]:
     """Time of the first call, compilation included, and the best of the others."""
     q, k, v, out = tensors
     times = []
     for _ in range(arguments.repeat + 1):
-        started = time.perf_counter()
-        falloff.attention(
-            q, k, v, plan, out=out, threads=arguments.threads or 0, features=arguments.features
-        )
-        times.append(time.perf_counter() - started)
+        with progress.step(plan._impl.pattern, plan.pairs_issued):
+            started = time.perf_counter()
+            falloff.attention(
+                q, k, v, plan, out=out, threads=arguments.threads or 0, features=arguments.features
+            )
+            times.append(time.perf_counter() - started)
     best = min(times[1:])
     entries = arguments.batch * q.shape[2]
     flops = 4.0 * plan.pairs_computed * entries * arguments.head_dim

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""check, draw, plan and compile."""
+"""draw, plan and compile."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
-import falloff
 from falloff import _falloff
 from falloff.cli import sizes
 
@@ -16,58 +15,36 @@ else:
     Subparsers = object
 
 
-def add_check(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "check",
-        help="verify and link a pattern; with a size, find queries that see no key",
-        description="Verifies and links a pattern; with a size, finds queries that see no key.",
-    )
-    sizes.add_pattern(parser)
-    sizes.add_sizes(parser)
-    parser.set_defaults(run=check)
-
-
-def check(arguments: argparse.Namespace) -> int:
-    if not sizes.has_size(arguments):
-        _describe(sizes.load(arguments))
-        return 0
-    mask = sizes.bind(arguments)
-    rows = mask.empty_rows()
-    print(f"@{mask.name}: {mask.tokens:,} tokens, density {mask.density:.4f}")
-    for name, value in mask.parameters.items():
-        print(f"  {name} = {value}")
-    if rows is None:
-        return 0
-    first, count, head = rows
-    where = f" of head {head}" if mask.heads else ""
-    queries = "1 query sees no key" if count == 1 else f"{count:,} queries see no key"
-    raise ValueError(f"@{mask.name}: {queries}; the first is query {first:,}{where}")
-
-
-def _describe(pattern: falloff.Pattern) -> None:
-    print(f"@{pattern.name}: ok")
-    for segment, axes in pattern.segments.items():
-        extents = ", ".join(f"{a}: {'?' if n is None else n}" for a, n in axes.items())
-        print(f"  over {segment}({extents})")
-    for name, text in pattern.parameters.items():
-        print(f"  {name}: {text}")
+def add_json(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON (keys: docs/json.md)")
 
 
 def add_draw(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "draw",
-        help="draw a mask: a PNG with --output, text without",
+        help="draw a mask: a picture or a page with --output, text without",
         description="Draws a mask, queries downwards and keys to the right.",
     )
     sizes.add_pattern(parser)
     sizes.add_sizes(parser)
-    parser.add_argument("--output", metavar="FILE", help="a PNG to write; text on stdout without")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="a .png, or an .html page to zoom in, of the tiles of a plan; text on stdout without",
+    )
     parser.add_argument("--head", type=int, metavar="H", help="which head, where they differ")
-    parser.set_defaults(run=draw)
+    add_plan_options(parser)
+    parser.set_defaults(run=draw, plan_defaults=plan_options(parser.parse_args(["pattern"])))
 
 
 def draw(arguments: argparse.Namespace) -> int:
-    sizes.bind(arguments).draw(arguments.output, head=arguments.head)
+    mask = sizes.bind(arguments)
+    options = plan_options(arguments)
+    given = options != arguments.plan_defaults
+    if given and not (arguments.output or "").lower().endswith(".html"):
+        raise ValueError("expects --output with an .html page to draw the tiles of a plan")
+    plan = mask.plan(**options) if given else None
+    mask.draw(arguments.output, head=arguments.head, plan=plan)
     return 0
 
 
@@ -125,6 +102,9 @@ def add_plan(subparsers: Subparsers) -> None:
     sizes.add_sizes(parser)
     add_plan_options(parser)
     parser.add_argument("--emit", choices=["text", "json"], default="text")
+    parser.add_argument(
+        "--json", action="store_const", const="json", dest="emit", help="as --emit json"
+    )
     parser.set_defaults(run=plan)
 
 
@@ -143,7 +123,9 @@ def add_compile(subparsers: Subparsers) -> None:
     sizes.add_pattern(parser)
     sizes.add_sizes(parser)
     add_plan_options(parser)
-    parser.add_argument("--emit", choices=["mask", "schedule", "llvm", "asm"], default="schedule")
+    parser.add_argument(
+        "--emit", choices=["mask", "schedule", "mlir", "llvm", "asm"], default="schedule"
+    )
     parser.add_argument(
         "--features",
         choices=["native", "avx512", "avx2", "generic"],

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`falloff doctor`: what it finds, what it says, and when it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import falloff
+import numpy as np
+import pytest
+from falloff import _find_cuda
+from falloff.cli import doctor, main
+
+COMPILER = shutil.which("cc") or shutil.which("clang") or shutil.which("clang-22")
+LIBRARY = "int nvrtcVersion(int *major, int *minor) { *major = 12; *minor = 7; return 0; }\n"
+
+
+def test_a_machine_where_falloff_works(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for line in (f"falloff     {falloff.__version__}", f"numpy       {np.__version__}"):
+        assert line in out.splitlines()
+    assert out.endswith("everything that was checked works\n")
+    assert out.count("right: off by") == 2
+    for word in ("llvm", "kernels     for", "nvrtc", "driver", "writable"):
+        assert word in out
+
+
+def test_kernels_are_near_float64_and_not_exact() -> None:
+    """An error of 0 would mean that a kernel was compared with itself."""
+    for kernel in doctor.examine()["kernels"]:
+        assert kernel["ok"]
+        assert 0 < kernel["error"] <= kernel["bar"]
+
+
+def test_a_wrong_kernel_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attention = falloff.attention
+
+    def scaled(*tensors: Any, **options: Any) -> Any:
+        return attention(*tensors, scale=0.2, **options)
+
+    monkeypatch.setattr(falloff, "attention", scaled)
+    assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("WRONG: off by") == 2
+    assert out.endswith("a check failed\n")
+
+
+@pytest.mark.parametrize("variable", ["FALLOFF_CACHE_DIR", "XDG_CACHE_HOME", "HOME"])
+def test_where_caches_lie(variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("FALLOFF_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(tmp_path / "deep"))
+    below = {"FALLOFF_CACHE_DIR": "", "XDG_CACHE_HOME": "falloff", "HOME": ".cache/falloff"}
+    cache = doctor.examine()["cache"]
+    assert Path(cache["path"]) == tmp_path / "deep" / below[variable]
+    assert cache["ok"]
+    assert list(tmp_path.iterdir()) == [], "asking leaves nothing behind"
+
+
+def test_a_cache_that_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("FALLOFF_CACHE_DIR", str(file / "below"))
+    monkeypatch.delenv("FALLOFF_DISABLE_CACHE", raising=False)
+    assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert f"NOT writable: {file}: Not a directory; FALLOFF_CACHE_DIR names another folder" in out
+    monkeypatch.setenv("FALLOFF_DISABLE_CACHE", "1")
+    assert main(["doctor", "--json"]) == 0
+    cache = json.loads(capsys.readouterr().out)["cache"]
+    assert cache == {"path": str(file / "below"), "disabled": True, "problem": None, "ok": True}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the root user writes anywhere")
+def test_a_read_only_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    monkeypatch.setenv("FALLOFF_CACHE_DIR", str(tmp_path / "cache"))
+    assert "Permission denied" in doctor.examine()["cache"]["problem"]
+
+
+def build(path: Path) -> None:
+    """A library that answers for its version as NVRTC does."""
+    assert COMPILER
+    path.parent.mkdir(parents=True)
+    source = path.with_suffix(".c")
+    source.write_text(LIBRARY)
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", str(path), str(source)], check=True)
+
+
+def search(folder: Path, **environment: str) -> dict[str, Any]:
+    """find_nvrtc in a process of its own, with `folder` among the installed packages."""
+    script = (
+        f"import sys; sys.path.append({str(folder)!r}); from falloff import _find_cuda;"
+        "import json; print(json.dumps(vars(_find_cuda.find_nvrtc())))"
+    )
+    paths = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
+def test_nvrtc_is_found_where_it_lies(tmp_path: Path) -> None:
+    packages = tmp_path / "site-packages"
+    wheel = packages / "nvidia" / "cuda_nvrtc" / "lib" / "libnvrtc.so.12"
+    home = tmp_path / "cuda" / "lib64" / "libnvrtc.so.12"
+    build(home)
+    found = search(packages, CUDA_HOME=str(tmp_path / "cuda"))
+    assert (found["source"], found["path"]) == ("CUDA_HOME", str(home))
+    assert (found["found"], found["version"]) == (True, "12.7")
+    found = search(packages, CUDA_HOME="", LD_LIBRARY_PATH=str(home.parent))
+    assert found["source"] in ("loader", "wheels", "CUDA_HOME")  # some machines have one
+    assert found["version"]
+    build(wheel)
+    found = search(packages, CUDA_HOME=str(tmp_path / "cuda"))
+    if found["source"] == "wheels":  # unless another is installed here, it is ours
+        assert found["version"]
+    assert f"wheels: {packages / 'nvidia' / '*' / 'lib'}" in found["looked"]
+    assert not [place for place in found["looked"] if place.startswith("CUDA_HOME")]
+
+
+def test_a_library_that_does_not_load(tmp_path: Path) -> None:
+    broken = tmp_path / "cuda" / "lib64" / "libnvrtc.so.13"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"not a library")
+    found = search(tmp_path / "site-packages", CUDA_HOME=str(tmp_path / "cuda"))
+    assert found["path"] != str(broken)
+    if not found["found"]:
+        assert str(broken) in found["problem"]
+
+
+def test_nothing_is_linked() -> None:
+    """The extension module names neither library: a machine without CUDA loads it."""
+    module = Path(falloff._falloff.__file__ or "").read_bytes()
+    assert b"libcuda.so" not in module
+    assert b"libnvrtc.so" not in module
+    assert _find_cuda.find_driver()[0].looked[0].startswith("process")

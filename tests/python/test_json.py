@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What --json prints has the keys of docs/json.md, all of them and no others."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from falloff.cli import main
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "json.md"
+RADIAL = ["radial", "--frames", "3", "--tokens-per-frame", "24"]
+
+COMMANDS = {
+    "check": [["check", "radial"], ["check", *RADIAL]],
+    "plan": [["plan", *RADIAL, "--tile", "1x8"]],
+    "bench": [["bench", *RADIAL, "--heads", "1", "--head-dim", "16", "--repeat", "1"]],
+    "doctor": [["doctor"]],
+}
+
+
+def documented(command: str) -> set[str]:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    section = text.partition(f"## falloff {command}\n")[2].partition("\n## ")[0]
+    cells = (line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
+    return {key for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
+
+
+def has(report: Any, key: str) -> bool:
+    """Whether a dotted key leads somewhere; below null, any does."""
+    for name in key.split("."):
+        if report is None:
+            return True
+        if name.removesuffix("[]") not in report:
+            return False
+        report = report[name.removesuffix("[]")]
+        if name.endswith("[]"):
+            assert report, f"{key} is asked of a list that is empty"
+            report = report[0]
+    return True
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_keys_are_those_documented(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = documented(command)
+    assert keys
+    for arguments in COMMANDS[command]:
+        assert main([*arguments, "--json"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        missing = {key for key in keys if not has(report, key)}
+        assert not missing
+        assert set(report) == {re.split(r"[.\[]", key)[0] for key in keys}
+    nested = {key.partition(".")[0] for key in keys if "." in key and "[]" not in key}
+    for name in nested - {"error", "empty_rows", "cuda"}:
+        assert {f"{name}.{inner}" for inner in report[name]} <= keys
+
+
+def test_check_reports_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "wrong.mlir"
+    path.write_text("mask.pattern @wrong over (%token: ?) {\n  %a = casual %token\n  keep %a\n}\n")
+    assert main(["check", str(path), "--json"]) == 1
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert not report["ok"]
+    place = {"file": str(path), "line": 2, "column": 8}
+    message = "expects a word of the language, but got 'casual'; did you mean 'causal'?"
+    assert report["error"] == {"message": message, **place}
+    assert err == f"{path}:2:8: {message}\n"
+
+    path.write_text(
+        "mask.pattern @next over (%token: ?) {\n"
+        "  %next = where key(%token) - query(%token) == 1\n  keep %next\n}\n"
+    )
+    assert main(["check", str(path), "--extent", "token=7", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["empty_rows"] == {"first": 6, "count": 1, "head": 0}
+    assert report["error"]["line"] is None
+    assert report["density"] == pytest.approx(6 / 49)
