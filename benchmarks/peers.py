@@ -4,9 +4,9 @@
 FlexAttention gets the same pairs (rounding `exact`) as a mask and its blocks beforehand; results
 are compared before times are. Its block mask takes long to make: that is printed beside our plan.
 
-The bar over FlexAttention, 7 on Zen 5, is one of bf16. It has none in float32, where no kernel could
-meet it: FlexAttention reaches 103 to 115 GFLOP/s on the kept blocks there, and seven times that is
-more than the 576 GFLOP/s of the processor's own peak.
+The bar over FlexAttention, 7 on Zen 5, is one of bf16. It has none in float32, where no kernel
+could meet it: FlexAttention reaches 103 to 115 GFLOP/s on the kept blocks there, and seven times
+that is more than the 576 GFLOP/s of the processor's own peak.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def write(path: str | os.PathLike[str], curves: Sequence[Curve]) -> None:
     path = Path(path)
     if path.suffix.lower() != ".svg":
         raise ValueError(f"expects a path that ends in .svg, but got '{path}'")
-    _picture._write_whole(path, svg(curves).encode())
+    _picture.write_whole(path, svg(curves).encode())
 
 
 def svg(curves: Sequence[Curve]) -> str:
