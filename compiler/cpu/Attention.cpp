@@ -86,12 +86,18 @@ private:
   void prepareTables();
   void packChunk(int64_t first, int64_t count);
   void runChunk(int64_t first, int64_t count);
-  void runPiece(int64_t batch, int64_t head, const PackedHead &packedHead, const RowPiece &piece, PieceResult *result,
-                RowRunner &runner);
+  struct Item;
+  std::vector<Item> itemsOf(int64_t first, int64_t count, std::vector<std::vector<PieceResult>> &results);
+  void runPiece(const Item &item, RowRunner &runner);
   void finish(int64_t batch, int64_t head, int64_t token, float maximum, float sum, const float *values);
   void merge(int64_t batch, int64_t head, uint32_t row, const PieceResult *pieces, int64_t count);
   std::vector<int32_t> queriesOf(uint32_t row) const;
   const BatchLanes &lanesOf(int64_t batch) const { return lanes[lanes.size() > 1 ? batch : 0]; }
+  // Of query head `index` of a chunk that begins at the pair `first`.
+  int64_t batchOf(int64_t first, int64_t index) const { return (first + index / group) / keyHeads; }
+  int64_t headOf(int64_t first, int64_t index) const {
+    return (first + index / group) % keyHeads * group + index % group;
+  }
 
   const runtime::Plan &plan;
   const Tensor &q, &k, &v, &out, &lse;
@@ -209,38 +215,48 @@ void Call::packChunk(int64_t first, int64_t count) {
   });
 }
 
-void Call::runChunk(int64_t first, int64_t count) {
-  // Query heads of the chunk, one after the other, each with the pieces of its table.
-  std::vector<int64_t> firstItem{0}, firstResult{0};
-  auto headOf = [&](int64_t index) { return (first + index / group) % keyHeads * group + index % group; };
-  auto batchOf = [&](int64_t index) { return (first + index / group) / keyHeads; };
-  for (int64_t index = 0; index < count * group; ++index) {
-    const QueryRows &table = rows[plan.tableFor(batchOf(index), headOf(index))];
-    firstItem.push_back(firstItem.back() + int64_t(table.pieces.size()));
-    firstResult.push_back(firstResult.back() + table.slots);
+/// A piece of a row for a query head of the chunk.
+struct Call::Item {
+  int64_t batch, head;
+  const PackedHead packed;
+  const RowPiece *piece;
+  PieceResult *result; ///< null for a whole row
+};
+
+/// Heads that share a table take each of its pieces one after the other: so a thread tests the piece's pairs once.
+std::vector<Call::Item> Call::itemsOf(int64_t first, int64_t count, std::vector<std::vector<PieceResult>> &results) {
+  std::vector<Item> items;
+  auto tableAt = [&](int64_t index) { return plan.tableFor(batchOf(first, index), headOf(first, index)); };
+  for (int64_t begin = 0, end; begin < count * group; begin = end) {
+    const QueryRows &table = rows[tableAt(begin)];
+    for (end = begin;
+         end < count * group && batchOf(first, end) == batchOf(first, begin) && tableAt(end) == tableAt(begin);)
+      results[end++].resize(table.slots);
+    for (const RowPiece &piece : table.pieces)
+      for (int64_t index = begin; index < end; ++index) {
+        const char *base = packed.data() + index / group * headBytes;
+        items.push_back({batchOf(first, index), headOf(first, index),
+                         PackedHead{base, base + (keyBytes + 63) / 64 * 64, valueStride}, &piece,
+                         piece.slot < 0 ? nullptr : &results[index][piece.slot]});
+      }
   }
-  std::vector<PieceResult> results(firstResult.back());
+  return items;
+}
+
+void Call::runChunk(int64_t first, int64_t count) {
+  std::vector<std::vector<PieceResult>> results(count * group); // by query head of the chunk
+  std::vector<Item> items = itemsOf(first, count, results);
   std::vector<std::unique_ptr<RowRunner>> runners(threads);
-  auto owner = [](const std::vector<int64_t> &starts, int64_t item) {
-    return std::upper_bound(starts.begin(), starts.end(), item) - starts.begin() - 1;
-  };
-  ThreadPool::shared().run(threads, firstItem.back(), [&](int64_t item, int worker) {
+  ThreadPool::shared().run(threads, int64_t(items.size()), [&](int64_t number, int worker) {
     FlushSmall flush;
     if (!runners[worker])
       runners[worker] = std::make_unique<RowRunner>(shape, layout, int64_t(plan.coordinates.size()));
-    int64_t index = owner(firstItem, item), batch = batchOf(index), head = headOf(index);
-    const RowPiece &piece = rows[plan.tableFor(batch, head)].pieces[item - firstItem[index]];
-    PieceResult *result = piece.slot < 0 ? nullptr : &results[firstResult[index] + piece.slot];
-    const char *base = packed.data() + index / group * headBytes;
-    PackedHead packedHead{base, base + (keyBytes + 63) / 64 * 64, valueStride};
-    runPiece(batch, head, packedHead, piece, result, *runners[worker]);
+    runPiece(items[number], *runners[worker]);
   });
-  if (results.empty())
-    return;
   ThreadPool::shared().run(threads, count * group, [&](int64_t index, int) {
-    int64_t batch = batchOf(index), head = headOf(index);
+    int64_t batch = batchOf(first, index), head = headOf(first, index);
     for (const QueryRows::SplitRow &split : rows[plan.tableFor(batch, head)].splitRows)
-      merge(batch, head, split.row, &results[firstResult[index] + split.firstSlot], split.slots);
+      merge(batch, head, split.row, &results[index][split.firstSlot], split.slots);
   });
 }
 
@@ -250,8 +266,10 @@ std::vector<int32_t> Call::queriesOf(uint32_t row) const {
   return tokens;
 }
 
-void Call::runPiece(int64_t batch, int64_t head, const PackedHead &packedHead, const RowPiece &piece,
-                    PieceResult *result, RowRunner &runner) {
+void Call::runPiece(const Item &item, RowRunner &runner) {
+  auto [batch, head] = std::pair(item.batch, item.head);
+  const RowPiece &piece = *item.piece;
+  PieceResult *result = item.result;
   const TableData &table = tables[plan.tableFor(batch, head)];
   const BatchLanes &lane = lanesOf(batch);
   std::vector<int32_t> tokens = queriesOf(piece.row);
@@ -259,8 +277,8 @@ void Call::runPiece(int64_t batch, int64_t head, const PackedHead &packedHead, c
   Rows queries(q, batch, head, queryTokens.first);
   for (int64_t first = 0, total = int64_t(tokens.size()); first < total; first += shape.blockRows) {
     int64_t count = std::min(shape.blockRows, total - first);
-    runner.begin(queries, tokens.data() + first, count, table, lane.missing);
-    runner.walk(packedHead, table, lane, piece.row, piece.firstTile, piece.lastTile);
+    runner.begin(queries, tokens.data() + first, count, table, lane, piece);
+    runner.walk(item.packed);
     for (int64_t query = 0; query < count; ++query) {
       for (int64_t panel = 0; panel < shape.valuePanels; ++panel)
         std::copy_n(runner.valuePanel(query, panel), layout.panel, values.data() + panel * layout.panel);

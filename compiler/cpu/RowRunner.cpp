@@ -25,22 +25,24 @@ Buffer::Buffer(size_t bytes) {
 #endif
 }
 
-/// Bytes of the bits of one query in a step.
-static constexpr int64_t maskStride = KernelSpec::stepKeys / 8;
+/// Bytes of the bits of one query in a step, and of all steps whose bits a runner keeps.
+static constexpr int64_t maskStride = KernelSpec::stepKeys / 8, keptBytes = 4 << 20;
 
 RowRunner::RowRunner(const CallShape &shape, const KeyLayout &keys, int64_t coordinates)
     : shape(shape), layout(keys), q(shape.blockRows * shape.depth * 4),
       scores(shape.spec.group() * KernelSpec::stepKeys * 4), weights(shape.spec.group() * KernelSpec::stepKeys * 4),
       output(shape.blockRows * shape.valuePanels * shape.spec.panel() * 4), maxima(shape.blockRows * 4),
-      sums(shape.blockRows * shape.spec.lanes() * 4), mask(shape.blockRows * maskStride) {
+      sums(shape.blockRows * shape.spec.lanes() * 4) {
   if (!shape.functor)
     return;
+  slots = keptBytes / (shape.blockRows * maskStride) + 1;
+  bits = Buffer(slots * shape.blockRows * maskStride);
   queryCoordinates.resize(coordinates * shape.blockRows);
   querySegments.resize(shape.blockRows);
 }
 
-void RowRunner::begin(const Rows &from, const int32_t *tokens, int64_t count, const TableData &data,
-                      runtime::TokenRange absent) {
+void RowRunner::begin(const Rows &from, const int32_t *tokens, int64_t count, const TableData &table,
+                      const BatchLanes &lanes, const RowPiece &piece) {
   int64_t multiple = shape.spec.rowMultiple();
   queries = count;
   rows = (count + multiple - 1) / multiple * multiple;
@@ -48,10 +50,14 @@ void RowRunner::begin(const Rows &from, const int32_t *tokens, int64_t count, co
   std::fill_n(maxima.as<float>(), rows, KernelSpec::lowest);
   std::fill_n(sums.as<float>(), rows * shape.spec.lanes(), 0.0f);
   std::fill_n(output.as<float>(), rows * shape.valuePanels * shape.spec.panel(), 0.0f);
-  if (shape.functor && data.coordinates) {
-    data.coordinates->read(tokens, count, absent, queryCoordinates.data(), shape.blockRows, querySegments.data());
-    std::memset(mask.data(), 0, rows * maskStride); // of the rows that pad the last group
-  }
+  Block next{&table, &lanes, &piece, count ? tokens[0] : -1};
+  if (next == block)
+    return;
+  block = next;
+  keptSteps = 0;
+  if (table.coordinates)
+    table.coordinates->read(tokens, count, lanes.missing, queryCoordinates.data(), shape.blockRows,
+                            querySegments.data());
 }
 
 float RowRunner::sum(int64_t query) const {
@@ -62,16 +68,14 @@ float RowRunner::sum(int64_t query) const {
   return total;
 }
 
-void RowRunner::walk(const PackedHead &packed, const TableData &data, const BatchLanes &batch, uint32_t row,
-                     uint32_t firstTile, uint32_t lastTile) {
+void RowRunner::walk(const PackedHead &packed) {
   head = packed;
-  table = &data;
-  lanes = &batch;
-  pendingCount = 0;
-  const runtime::RowTable &plan = *data.rows->table;
-  for (uint32_t at = plan.rowStart[row]; at < plan.rowStart[row + 1]; ++at) {
+  testedSteps = pendingCount = 0;
+  const RowPiece &piece = *block.piece;
+  const runtime::RowTable &plan = *block.table->rows->table;
+  for (uint32_t at = plan.rowStart[piece.row]; at < plan.rowStart[piece.row + 1]; ++at) {
     const runtime::Run &run = plan.runs[at];
-    uint32_t first = std::max(run.first(), firstTile), last = std::min(run.last(), lastTile);
+    uint32_t first = std::max(run.first(), piece.firstTile), last = std::min(run.last(), piece.lastTile);
     if (first >= last)
       continue;
     if (run.isFull()) {
@@ -109,7 +113,7 @@ void RowRunner::stepPanels(int64_t firstPanel, int64_t count, const uint8_t *bit
 void RowRunner::walkFull(int64_t firstPanel, int64_t lastPanel) {
   flush();
   int64_t most = KernelSpec::stepKeys / layout.panel, bytes = layout.panel / 8;
-  const uint32_t *present = lanes->present.data();
+  const uint32_t *present = block.lanes->present.data();
   uint32_t whole = layout.panel == 32 ? ~0u : (1u << layout.panel) - 1;
   for (int64_t first = firstPanel; first < lastPanel; first += most) {
     int64_t count = std::min(most, lastPanel - first);
@@ -124,6 +128,11 @@ void RowRunner::walkFull(int64_t firstPanel, int64_t lastPanel) {
   }
 }
 
+/// Where the bits of the next step of tested tiles stand.
+uint8_t *RowRunner::bitsOfStep() const {
+  return bits.as<uint8_t>() + std::min(testedSteps, slots - 1) * shape.blockRows * maskStride;
+}
+
 void RowRunner::walkTested(uint32_t tile, uint32_t test) {
   int64_t panel = layout.panel, first = layout.firstPanel[tile], last = layout.firstPanel[tile + 1];
   int64_t most = KernelSpec::stepKeys / panel;
@@ -135,30 +144,43 @@ void RowRunner::walkTested(uint32_t tile, uint32_t test) {
     if (!pendingCount)
       pendingFirst = at;
     int64_t count = std::min(last - at, most - pendingCount);
-    FunctorArguments arguments;
-    arguments.queries = queryCoordinates.data();
-    arguments.keys = table->keyCoordinates.data() + at * panel;
-    arguments.querySegments = querySegments.data();
-    arguments.keySegments = lanes->segments.data() + at * panel;
-    arguments.queryStride = shape.blockRows;
-    arguments.keyStride = layout.panels() * panel;
-    arguments.tables = table->tables.data();
-    arguments.numbers = table->numbers;
-    arguments.bits = mask.as<uint8_t>() + pendingCount * panel / 8;
-    arguments.bitsStride = maskStride;
-    arguments.queryCount = queries;
-    arguments.keyCount = count * panel;
-    arguments.fills = test - 1;
-    shape.functor(&arguments);
+    if (testedSteps >= keptSteps)
+      makeBits(at, count, test);
     pendingCount += count;
     at += count;
   }
 }
 
+/// Writes the bits of some panels behind those of the step that are there.
+void RowRunner::makeBits(int64_t firstPanel, int64_t count, uint32_t test) {
+  int64_t panel = layout.panel;
+  const TableData &table = *block.table;
+  if (!pendingCount) // of the rows that pad the last group
+    std::memset(bitsOfStep() + queries * maskStride, 0, (rows - queries) * maskStride);
+  FunctorArguments arguments;
+  arguments.queries = queryCoordinates.data();
+  arguments.keys = table.keyCoordinates.data() + firstPanel * panel;
+  arguments.querySegments = querySegments.data();
+  arguments.keySegments = block.lanes->segments.data() + firstPanel * panel;
+  arguments.queryStride = shape.blockRows;
+  arguments.keyStride = layout.panels() * panel;
+  arguments.tables = table.tables.data();
+  arguments.numbers = table.numbers;
+  arguments.bits = bitsOfStep() + pendingCount * panel / 8;
+  arguments.bitsStride = maskStride;
+  arguments.queryCount = queries;
+  arguments.keyCount = count * panel;
+  arguments.fills = test - 1;
+  shape.functor(&arguments);
+}
+
 void RowRunner::flush() {
-  if (pendingCount)
-    stepPanels(pendingFirst, pendingCount, mask.as<uint8_t>(), maskStride);
+  if (!pendingCount)
+    return;
+  stepPanels(pendingFirst, pendingCount, bitsOfStep(), maskStride);
   pendingCount = 0;
+  ++testedSteps;
+  keptSteps = std::max(keptSteps, std::min(testedSteps, slots - 1));
 }
 
 } // namespace falloff::cpu

@@ -67,11 +67,11 @@ class RowRunner {
 public:
   RowRunner(const CallShape &shape, const KeyLayout &keys, int64_t coordinates);
 
-  /// Begins a block of queries: `tokens` of them, at most shape.blockRows.
-  void begin(const Rows &q, const int32_t *tokens, int64_t count, const TableData &table, runtime::TokenRange missing);
-  /// Meets the key tiles [firstTile, lastTile) of a row.
-  void walk(const PackedHead &head, const TableData &table, const BatchLanes &lanes, uint32_t row, uint32_t firstTile,
-            uint32_t lastTile);
+  /// Begins a block of queries: `tokens` of them, at most shape.blockRows. They belong to `piece`.
+  void begin(const Rows &q, const int32_t *tokens, int64_t count, const TableData &table, const BatchLanes &lanes,
+             const RowPiece &piece);
+  /// Meets the key tiles of the piece.
+  void walk(const PackedHead &head);
 
   /// The block's results: running maximum (in powers of two), sum of weights, and value number `column` of a query.
   float maximum(int64_t query) const { return maxima.as<float>()[query]; }
@@ -85,17 +85,34 @@ private:
   void walkTested(uint32_t tile, uint32_t test);
   void flush();
   void stepPanels(int64_t firstPanel, int64_t count, const uint8_t *mask, int64_t maskStride);
+  uint8_t *bitsOfStep() const;
+  void makeBits(int64_t firstPanel, int64_t count, uint32_t test);
 
   const CallShape &shape;
   const KeyLayout &layout;
-  Buffer q, scores, weights, output, maxima, sums, mask;
+  Buffer q, scores, weights, output, maxima, sums;
   std::vector<int32_t> queryCoordinates, querySegments;
   int64_t rows = 0, queries = 0;
+
+  // Bits do not depend on the head, so those of a block stay until another block begins: a slot of them for each step
+  // of tested tiles, and a last one, which is not kept, for the steps after these.
+  struct Block {
+    const TableData *table;
+    const BatchLanes *lanes;
+    const RowPiece *piece;
+    int32_t firstToken;
+    bool operator==(const Block &o) const {
+      return table == o.table && lanes == o.lanes && piece == o.piece && firstToken == o.firstToken;
+    }
+  };
+  Block block{};
+  Buffer bits;
+  int64_t slots = 0, keptSteps = 0; ///< slots in all; steps whose bits are there
+
   // Of the walk in progress.
   PackedHead head;
-  const TableData *table = nullptr;
-  const BatchLanes *lanes = nullptr;
-  int64_t pendingFirst = 0, pendingCount = 0; ///< panels whose bits stand in `mask`
+  int64_t testedSteps = 0;                    ///< steps of tested tiles that are done
+  int64_t pendingFirst = 0, pendingCount = 0; ///< panels of the next such step
 };
 
 } // namespace falloff::cpu

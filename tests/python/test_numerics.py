@@ -330,6 +330,24 @@ def test_same_bits_at_any_number_of_threads(dtype: str) -> None:
     exact_attention.check(results[0][0], results[0][1], exact, dtype)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_heads_do_not_depend_on_each_other(dtype: str) -> None:
+    """Tested pairs are found once for many heads: each must be what it is alone, to the bit."""
+    plan = falloff.load("radial").bind(frames=5, tokens_per_frame=70, text=9).plan(rounding="exact")
+    q, k, v = qkv(3, plan.tokens, 6, 2, 16, 16, dtype)
+    options = {"text_lengths": [9, 0, 5], "return_lse": True}
+    out, lse = falloff.attention(q, k, v, plan, threads=2, **options)
+    for batch in range(3):
+        options["text_lengths"] = [[9, 0, 5][batch]]
+        entry = slice(batch, batch + 1)
+        for head in range(6):
+            key_head = slice(head // 3, head // 3 + 1)
+            one = q[entry, :, head : head + 1], k[entry, :, key_head], v[entry, :, key_head]
+            alone, alone_lse = falloff.attention(*one, plan, threads=1, **options)
+            assert out[entry, :, head : head + 1].tobytes() == alone.tobytes()
+            assert lse[entry, head : head + 1].tobytes() == alone_lse.tobytes()
+
+
 def test_long_rows_are_split() -> None:
     """A few queries over very many keys: several pieces, and still the same numbers."""
     tokens = 40000
