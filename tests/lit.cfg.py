@@ -28,3 +28,10 @@ if config.sanitizers:
 
 config.substitutions.append(("%patterns", os.path.join(config.falloff_source_dir, "patterns")))
 config.substitutions.append(("%python", config.python or sys.executable))
+# The command, where its extension module was built.
+if config.falloff_python:
+    config.available_features.add("python")
+    config.environment["PYTHONPATH"] = os.path.join(config.falloff_source_dir, "python")
+    config.environment["FALLOFF_DISABLE_CACHE"] = "1"
+    python = config.python or sys.executable
+    config.substitutions.append(("%falloff", f"{python} -m falloff"))
