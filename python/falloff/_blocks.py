@@ -87,17 +87,25 @@ def _tiles(table: _falloff.RowTable) -> _Tiles:
 
 def flat_plan(mask: Mask, block: int | tuple[int, int], rounding: str) -> Plan:
     """The mask in blocks of ranges of tokens. Raises ValueError for slices, whose tiles need not
-    begin where the slice does."""
+    begin where the slice does, and for blocks of radial-reference that leave tokens out."""
     whole = (0, mask.tokens)
     if (mask.queries, mask.keys) != (whole, whole):
         raise ValueError("expects a whole mask to export in blocks, but got a slice")
     query, key = block if isinstance(block, tuple) else (block, block)
-    return mask.plan(
+    plan = mask.plan(
         grid="flat",
         tile_query=to_size("block", query),
         tile_key=to_size("block", key),
         rounding=rounding,
     )
+    grid = plan._impl.grid
+    covered = grid.query_tiles * grid.flat_query_tile
+    if covered < mask.tokens:
+        raise ValueError(
+            f"expects blocks that cover all {mask.tokens:,} tokens to export, but got those of "
+            f"{rounding} that cover {covered:,}; rounding nearest, outward or exact covers all"
+        )
+    return plan
 
 
 def to_bsr(mask: Mask, block: int | tuple[int, int], rounding: str, head: int, values: bool) -> Bsr:

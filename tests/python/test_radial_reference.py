@@ -281,6 +281,21 @@ def test_it_does_not_run_where_tokens_are_left_out() -> None:
         falloff.attention(q, k, v, plan)
 
 
+def test_blocks_to_export() -> None:
+    """Only blocks that cover every token; and only of the pattern's size."""
+    mask = falloff.load("radial_reference", block=32, decay=0.5).bind(
+        frames=8, tokens_per_frame=100
+    )
+    bsr = mask.to_bsr(32, rounding="radial-reference")
+    plan = mask.plan(rounding="radial-reference")
+    np.testing.assert_array_equal(bsr.to_dense(), plan.to_dense())
+    with pytest.raises(falloff.CompileError, match="tiles of 32, the pattern's block"):
+        mask.to_bsr(64, rounding="radial-reference")
+    mask = falloff.load("radial_reference", block=64).bind(frames=6, tokens_per_frame=100)
+    with pytest.raises(ValueError, match=r"cover all 600 tokens .* cover 576"):
+        mask.to_bsr(64, rounding="radial-reference")
+
+
 def test_key_major_and_slices() -> None:
     mask = falloff.load("radial_reference", block=32, decay=0.1).bind(
         frames=9, tokens_per_frame=96, text=32
