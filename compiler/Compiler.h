@@ -58,6 +58,12 @@ struct PlanOptions {
 
 class Plan;
 
+/// Pairs between each index of a segment's first axis and each of another's: between frames, where those come first.
+struct LeadingPairs {
+  int64_t queries = 0, keys = 0; ///< indices
+  std::vector<int64_t> pairs;    ///< row-major, queries x keys
+};
+
 struct ParameterInfo {
   std::string name, kind; ///< kind: "real", "count", "table", "relation", or the words "a | b"
   bool perHead = false;
@@ -91,6 +97,8 @@ public:
   std::vector<uint8_t> sample(const std::vector<int64_t> &queries, const std::vector<int64_t> &keys,
                               int64_t head = 0) const;
   EmptyRow emptyRow() const;
+  /// Of two segments, by number in bound order, of several axes each; of a whole mask only.
+  LeadingPairs leadingPairs(int64_t querySegment, int64_t keySegment, int64_t head = 0) const;
   Mask slice(runtime::TokenRange queries, runtime::TokenRange keys) const;
   Plan plan(const PlanOptions &options) const;
   /// IR after a stage: "linked", "specialised", "mask" (simplified), "schedule".
@@ -131,6 +139,8 @@ public:
   /// they read, an entry for each of the plan's tables. Throws for blocks of the user's own, which ask nothing.
   std::string program() const;
   std::vector<runtime::MaskData> programData() const;
+  /// As of a mask, but of the pairs that this plan computes.
+  LeadingPairs leadingPairs(int64_t querySegment, int64_t keySegment, int64_t head = 0) const;
   /// Tiles of the user's own: `blocks` row-major query tiles x key tiles, a matrix for each of `batches` x heads, or
   /// one for all. Each kept tile is full; tokens past the end are in no pair.
   static Plan fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_t batches, int64_t tokens,

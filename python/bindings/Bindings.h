@@ -6,6 +6,8 @@
 #ifndef FALLOFF_PYTHON_BINDINGS_BINDINGS_H
 #define FALLOFF_PYTHON_BINDINGS_BINDINGS_H
 
+#include "compiler/Compiler.h"
+
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
@@ -19,6 +21,9 @@ void bindPattern(pybind11::module_ &module);
 void bindMask(pybind11::module_ &module);
 void bindPlan(pybind11::module_ &module);
 void bindAttention(pybind11::module_ &module);
+
+/// int64 (queries, keys).
+pybind11::object toMatrix(const LeadingPairs &pairs);
 
 /// Hands a row-major matrix of 0 and 1 to numpy without copying it: bool, (rows, columns).
 pybind11::object toBoolMatrix(std::vector<uint8_t> values, int64_t rows, int64_t columns);

@@ -56,6 +56,15 @@ static py::tuple emptyRow(const Mask &mask) {
   return py::make_tuple(row.query, row.count, row.head);
 }
 
+static py::object leadingPairs(const Mask &mask, int64_t querySegment, int64_t keySegment, int64_t head) {
+  LeadingPairs pairs;
+  {
+    py::gil_scoped_release released;
+    pairs = mask.leadingPairs(querySegment, keySegment, head);
+  }
+  return python::toMatrix(pairs);
+}
+
 static void bindOptions(py::module_ &module) {
   py::class_<PlanOptions>(module, "PlanOptions")
       .def(py::init(&toOptions), py::kw_only(), py::arg("grid"), py::arg("tile_query"), py::arg("tile_key"),
@@ -78,6 +87,7 @@ void falloff::python::bindMask(py::module_ &module) {
       .def("dense", &dense, py::arg("head"))
       .def("sample", &sample, py::arg("queries"), py::arg("keys"), py::arg("head"))
       .def("empty_row", &emptyRow)
+      .def("leading_pairs", &leadingPairs, py::arg("query_segment"), py::arg("key_segment"), py::arg("head"))
       .def(
           "slice",
           [](const Mask &mask, Range queries, Range keys) {

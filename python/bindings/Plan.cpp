@@ -7,6 +7,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 namespace py = pybind11;
 using namespace falloff;
 using runtime::RowTable;
@@ -104,6 +106,38 @@ static py::list coordinates(const Plan &plan) {
   return result;
 }
 
+py::object falloff::python::toMatrix(const LeadingPairs &pairs) {
+  py::array_t<int64_t> result({static_cast<py::ssize_t>(pairs.queries), static_cast<py::ssize_t>(pairs.keys)});
+  std::copy(pairs.pairs.begin(), pairs.pairs.end(), result.mutable_data());
+  return result;
+}
+
+static py::object leadingPairs(const Plan &plan, int64_t querySegment, int64_t keySegment, int64_t head) {
+  LeadingPairs pairs;
+  {
+    py::gil_scoped_release released;
+    pairs = plan.leadingPairs(querySegment, keySegment, head);
+  }
+  return python::toMatrix(pairs);
+}
+
+/// Bytes of what kernels read of a plan: rows, runs, and the tables of its masks.
+static int64_t bytes(const Plan &plan) {
+  auto size = [](const auto &values) { return int64_t(values.size() * sizeof(values[0])); };
+  int64_t total = 0;
+  for (const RowTable &table : plan.data().tables) {
+    total += size(table.rowStart) + size(table.runs) + size(table.rowOrder);
+    for (const runtime::Split &split : table.splits)
+      total += int64_t(sizeof split.row) + size(split.firstTiles);
+  }
+  for (const runtime::MaskData &mask : plan.data().masks) {
+    total += size(mask.numbers);
+    for (const std::vector<int32_t> &table : mask.tables)
+      total += size(table);
+  }
+  return total;
+}
+
 /// `blocks` is bool, (batches, heads, query tiles, key tiles).
 static Plan fromBlockMask(const py::array_t<bool, py::array::c_style | py::array::forcecast> &blocks, int64_t tokens,
                           int64_t queryTile, int64_t keyTile) {
@@ -138,6 +172,7 @@ void falloff::python::bindPlan(py::module_ &module) {
                                  result.append(py::cast(table, py::return_value_policy::reference_internal, self));
                                return result;
                              })
+      .def_property_readonly("bytes", &bytes)
       .def("dense", &dense, py::arg("head"), py::arg("batch"))
       .def("of_head", &Plan::ofHead, py::arg("head"), py::call_guard<py::gil_scoped_release>())
       .def("tile_pairs", &tilePairs, py::arg("first"), py::arg("last"), py::arg("head"), py::arg("batch"))
@@ -145,6 +180,7 @@ void falloff::python::bindPlan(py::module_ &module) {
       .def("program_data", &programData)
       .def_property_readonly("coordinates", &coordinates)
       .def_property_readonly("segment_ids", [](const Plan &plan) { return plan.data().segmentIds; })
+      .def("leading_pairs", &leadingPairs, py::arg("query_segment"), py::arg("key_segment"), py::arg("head"))
       .def_static("from_block_mask", &fromBlockMask, py::arg("blocks"), py::arg("tokens"), py::arg("query_tile"),
                   py::arg("key_tile"));
 }

@@ -18,6 +18,7 @@ from falloff._mask import Mask
 from falloff._pattern import Pattern, load
 from falloff._plan import Plan
 from falloff.errors import CompileError
+from falloff.policy import Policy
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "Mask",
     "Pattern",
     "Plan",
+    "Policy",
     "__version__",
     "attention",
     "compare",

@@ -15,6 +15,8 @@ from falloff.cli import main
 
 from test_api import PER_HEAD, pixels
 
+COMMANDS = ["check", "draw", "plan", "compile", "bench", "report", "solve"]
+
 RADIAL = ["radial", "--frames", "4", "--tokens-per-frame", "12"]
 
 NEXT = """\
@@ -269,7 +271,7 @@ def test_messages_about_usage(run) -> None:
 
 
 def test_help_and_version(run) -> None:
-    for command in ([], ["check"], ["draw"], ["plan"], ["compile"], ["bench"]):
+    for command in ([], *([name] for name in COMMANDS)):
         result = run(*command, "--help")
         assert (result.code, result.err) == (0, "")
         assert "usage: falloff" in result.out

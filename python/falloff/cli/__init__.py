@@ -12,7 +12,18 @@ import sys
 from typing import Any, NoReturn
 
 import falloff
-from falloff.cli import bench, check, commands, compare, completion, doctor, fit, sizes
+from falloff.cli import (
+    bench,
+    check,
+    commands,
+    compare,
+    completion,
+    doctor,
+    fit,
+    report,
+    sizes,
+    solve,
+)
 from falloff.cli.commands import Subparsers
 
 
@@ -43,6 +54,8 @@ def build_parser() -> argparse.ArgumentParser:
         fit.add_fit,
         doctor.add_doctor,
         completion.add_completion,
+        report.add_report,
+        solve.add_solve,
     ):
         add(subparsers)
     return parser

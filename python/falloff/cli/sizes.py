@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import falloff
+from falloff import models
 from falloff._values import Value
 
 _EXTENTS = {
@@ -81,12 +82,19 @@ def add_sizes(parser: argparse.ArgumentParser) -> None:
         help="rows of 0 and 1, or a .npy file",
     )
     group.add_argument("--order", metavar="text,video", help="segments in the order of tokens")
+    group.add_argument("--model", metavar="NAME", help=f"with --size: {', '.join(models.names())}")
+    group.add_argument(
+        "--size",
+        metavar="WxHxF",
+        help="of --model: width x height x frames in pixels, such as 832x480x81",
+    )
 
 
 def has_size(arguments: argparse.Namespace) -> bool:
     """Whether anything was given that only binding takes."""
     given = any(getattr(arguments, name) is not None for name in _EXTENTS)
-    return given or bool(arguments.extent) or arguments.order is not None
+    pixels = arguments.model is not None or arguments.size is not None
+    return given or pixels or bool(arguments.extent) or arguments.order is not None
 
 
 def load(arguments: argparse.Namespace) -> falloff.Pattern:
@@ -102,7 +110,13 @@ def load(arguments: argparse.Namespace) -> falloff.Pattern:
 
 
 def bind(arguments: argparse.Namespace) -> falloff.Mask:
-    pattern = load(arguments)
+    return bind_pattern(load(arguments), arguments)
+
+
+def bind_pattern(
+    pattern: falloff.Pattern, arguments: argparse.Namespace, **parameters: object
+) -> falloff.Mask:
+    """A pattern at the size that the command line gives, with more parameters."""
     sizes: dict[str, Any] = {
         name: getattr(arguments, name) for name in _EXTENTS if getattr(arguments, name) is not None
     }
@@ -111,7 +125,16 @@ def bind(arguments: argparse.Namespace) -> falloff.Mask:
             raise ValueError(f"expects one extent of {name}, but got two")
         sizes[name] = value
     order = arguments.order.split(",") if arguments.order is not None else None
-    return pattern.bind(order=order, **sizes)
+    if arguments.model is None and arguments.size is None:
+        return pattern.bind(order=order, **sizes, **parameters)
+    if arguments.size is None:
+        raise ValueError("expects --size with --model, such as --size 832x480x81, but got none")
+    if arguments.model is None:
+        raise ValueError("expects --model with --size, such as --model wan2.1-14b, but got none")
+    text = sizes.pop("text", None)
+    return models.bind(
+        pattern, arguments.model, arguments.size, text=text, order=order, **sizes, **parameters
+    )
 
 
 def _split(text: str, *, empty: bool = False) -> tuple[str, str]:

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""report: what a pattern keeps at a size, what plans of it compute, and what that gains."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from falloff import analysis, models
+from falloff.cli import commands, sizes
+from falloff.cli.commands import Subparsers
+from falloff.policy import Policy
+
+
+def add_report(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "report",
+        help="density, FLOPs, memory and predicted gains of a pattern at a size",
+        description="Reports what a pattern keeps at a size, by distance of frames and by "
+        "rounding, and what that gains over dense attention.",
+    )
+    sizes.add_pattern(parser)
+    sizes.add_sizes(parser)
+    add_policy(parser)
+    commands.add_plan_options(parser)
+    parser.set_defaults(head_dim=None)  # the model's, else 128
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=report)
+
+
+def add_policy(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("policy")
+    group.add_argument("--steps", type=_count, metavar="N", help="denoising steps")
+    group.add_argument("--dense-steps", type=_count, default=0, metavar="N", help="first so many")
+    group.add_argument("--dense-last-steps", type=_count, default=0, metavar="N")
+    group.add_argument("--dense-layers", default="", metavar="0,2-4", help="a list, never a count")
+    group.add_argument("--layers", type=_count, metavar="N", help="default: the model's")
+    group.add_argument(
+        "--attention-share",
+        type=_share,
+        metavar="S",
+        help="of a dense step's time, from 0 to 1 (default: of its FLOPs, by the model)",
+    )
+
+
+def report(arguments: argparse.Namespace) -> int:
+    policy = Policy(arguments.dense_steps, arguments.dense_layers, arguments.dense_last_steps)
+    model = None if arguments.model is None else models.get(arguments.model)
+    options: dict[str, Any] = commands.plan_options(arguments)
+    made = analysis.report(
+        sizes.bind(arguments),
+        model=model,
+        policy=policy,
+        steps=arguments.steps,
+        layers=arguments.layers,
+        attention_share=arguments.attention_share,
+        **options,
+    )
+    print(made.json() if arguments.json else made)
+    return 0
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"expects an integer of at least 0, but got {text!r}")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise argparse.ArgumentTypeError(f"expects a share from 0 to 1, but got {text!r}")
+    return share
