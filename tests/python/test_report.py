@@ -191,6 +191,25 @@ def test_the_gains_of_the_references_scripts(density, policy, steps, layers, mea
     assert analysis.run_gain(1 / density, dense) == pytest.approx(gain, abs=0.05)
 
 
+def test_the_references_own_mask_and_gain() -> None:
+    """Wan at 1280x768x69 by its script: block density 0.287, and 2.1 times over the whole run."""
+    mask = models.bind(falloff.load("radial_reference"), "wan2.1-14b", "1280x768x69")
+    report = analysis.report(
+        mask,
+        model="wan2.1-14b",
+        policy=Policy(12, "0"),
+        steps=50,
+        grid="flat",
+        rounding="radial-reference",
+    )
+    assert report.chosen.computed == pytest.approx(0.287, abs=5e-4)
+    assert report.gain is not None
+    assert report.gain.run == pytest.approx(2.1, abs=0.05)
+    assert report.bands is not None
+    computed = sum(band.computed["radial-reference"] for band in report.bands)
+    assert computed == report.chosen.pairs_computed
+
+
 def test_gains_at_the_ends() -> None:
     assert analysis.run_gain(4.0, 1.0) == analysis.end_to_end_gain(4.0, 0.0) == 1.0
     assert analysis.run_gain(4.0, 0.0) == analysis.end_to_end_gain(4.0, 1.0) == 4.0

@@ -56,10 +56,10 @@ def _bands(report: Report) -> Iterator[str]:
         return
     names = [each.name for each in report.roundings]
     yield "density by distance of frames, of the mask and as computed by plans:"
-    yield f"  {'frames':<12}{'frame pairs':>12}{'mask':>10}" + "".join(f"{n:>14}" for n in names)
+    yield f"  {'frames':<12}{'frame pairs':>12}{'mask':>10}" + "".join(f"{n:>18}" for n in names)
     for band in report.bands:
         apart = str(band.first) if band.first == band.last else f"{band.first}-{band.last}"
-        shares = "".join(f"{band.computed[name] / band.tokens:>14.4f}" for name in names)
+        shares = "".join(f"{band.computed[name] / band.tokens:>18.4f}" for name in names)
         yield f"  {apart:<12}{band.frame_pairs:>12,}{band.density:>10.4f}{shares}"
     if report.others is not None:
         yield f"  {'not video':<24}{report.others['density']:>10.4f}"
@@ -68,10 +68,10 @@ def _bands(report: Report) -> Iterator[str]:
 
 def _roundings(report: Report) -> Iterator[str]:
     yield "pairs / all pairs, by rounding of the plan:"
-    yield f"  {'rounding':<16}{'computed':>10}{'issued':>10}{'lost of mask':>14}{'plan':>12}"
+    yield f"  {'rounding':<18}{'computed':>10}{'issued':>10}{'lost of mask':>14}{'plan':>12}"
     for each in report.roundings:
         yield (
-            f"  {each.name:<16}{each.computed:>10.4f}{each.issued:>10.4f}"
+            f"  {each.name:<18}{each.computed:>10.4f}{each.issued:>10.4f}"
             f"{percent(each.lost):>14}{size(each.plan_bytes):>12}"
         )
 
