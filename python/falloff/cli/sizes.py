@@ -82,7 +82,7 @@ def add_sizes(parser: argparse.ArgumentParser) -> None:
         help="rows of 0 and 1, or a .npy file",
     )
     group.add_argument("--order", metavar="text,video", help="segments in the order of tokens")
-    group.add_argument("--model", metavar="NAME", help=f"with --size: {', '.join(models.names())}")
+    group.add_argument("--model", metavar="|".join(models.names()), help="a model, with --size")
     group.add_argument(
         "--size",
         metavar="WxHxF",
