@@ -189,6 +189,15 @@ def test_the_command_at_the_size_of_a_model(run) -> None:  # noqa: F811
     assert mask.density == data["density"]
 
 
+def test_masks_without_a_pair_are_json(run) -> None:  # noqa: F811
+    """A window of no frame keeps nothing, and its gain has no end."""
+    size = ["solve", "block_causal", "--frames", "9", "--tokens-per-frame", "4"]
+    solve = [*size, "--parameter", "window", "--speedup", "3", "--tile", "1x4", "--json"]
+    data = json.loads(run(*solve).out, parse_constant=pytest.fail)
+    assert data["range"][0] == {"value": 0, "density": 0.0, "speedup": None}
+    assert data["value"] > 0
+
+
 def test_what_the_command_refuses(run) -> None:  # noqa: F811
     solve = ["solve", "radial", *SIZE]
     fails(run(*solve, "--density", "0.01"), "which is what decay can do")

@@ -25,14 +25,19 @@ _SAMPLES = 16  # densities looked at before a parameter counts as monotone
 @dataclass(frozen=True)
 class Point:
     """A value and what it gives: density of the mask, and predicted gain of attention (all pairs
-    over the pairs issued); only what was asked for is there."""
+    over the pairs issued; infinite where none is), which is None where a density was asked for."""
 
     value: float
     density: float
     speedup: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {**vars(self), "value": to_json(self.value)}
+        finite = self.speedup is not None and math.isfinite(self.speedup)
+        return {
+            "value": to_json(self.value),
+            "density": self.density,
+            "speedup": self.speedup if finite else None,
+        }
 
 
 @dataclass(frozen=True)
