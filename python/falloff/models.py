@@ -64,17 +64,24 @@ class Model:
         last patch is filled up, as its pipeline does: 81 frames are 21 latents, padded to 22, and
         11 frames of tokens.
 
-        Raises ValueError with the nearest size that works where one does not.
+        Raises ValueError with the nearest sizes that work, smaller and larger, where one does not.
         """
         width, height, frames = parse_size(size)
         down, across = (v * p for v, p in zip(self.vae[1:], self.patch[1:], strict=True))
         time = self.vae[0]
         if width % across or height % down or (frames - 1) % time:
-            near = (_nearest(width, across), _nearest(height, down), _nearest(frames - 1, time, 0))
+            near = [
+                f"{w}x{h}x{f + 1}"
+                for w, h, f in (
+                    (_down(width, across), _down(height, down), _down(frames - 1, time)),
+                    (_up(width, across), _up(height, down), _up(frames - 1, time)),
+                )
+                if w and h
+            ]
             raise ValueError(
                 f"expects {_multiples(across, down)} and 1 + a multiple of {time} frames for "
-                f"{self.name}, but got {width}x{height}x{frames}; "
-                f"{near[0]}x{near[1]}x{near[2] + 1} works"
+                f"{self.name}, but got {width}x{height}x{frames}; {' and '.join(near)} "
+                f"{'work' if len(near) > 1 else 'works'}"
             )
         latents = (frames - 1) // time + 1
         return -(-latents // self.patch[0]), height // down, width // across
@@ -240,9 +247,12 @@ def _describe(segments: dict[str, dict[str, int | None]]) -> list[str]:
     return [f"{name}({', '.join(axes)})" for name, axes in segments.items()]
 
 
-def _nearest(number: int, step: int, least: int = 1) -> int:
-    """The multiple of a step that is nearest, at least `least` steps."""
-    return max((number + step // 2) // step, least) * step
+def _down(number: int, step: int) -> int:
+    return number // step * step
+
+
+def _up(number: int, step: int) -> int:
+    return -(-number // step) * step
 
 
 def _multiples(across: int, down: int) -> str:
