@@ -272,6 +272,13 @@ def test_patterns_without_frames() -> None:
     assert [(band.first, band.last, band.density) for band in found] == [(0, 0, 1.0)]
 
 
+def test_more_frames_than_are_counted() -> None:
+    mask = falloff.load("block_causal").bind(frames=4097, tokens_per_frame=2)
+    report = analysis.report(mask, tile="64x2")
+    assert report.bands is None
+    assert "not counted beyond 4,096 frames" in str(report)
+
+
 def test_an_empty_mask(tmp_path) -> None:
     path = tmp_path / "none.mlir"
     path.write_text(

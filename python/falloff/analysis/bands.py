@@ -15,6 +15,9 @@ from falloff import _falloff
 from falloff._mask import Mask
 from falloff._plan import Plan
 
+MOST_FRAMES = 4096
+"""Pairs of more frames are not counted: their number grows with its square."""
+
 
 @dataclass(frozen=True)
 class Band:
@@ -69,7 +72,8 @@ def frame_pairs(counted: Mask | Plan, segment: int, tables: Sequence[int]) -> ND
 
 
 def bands(mask: Mask, plans: dict[str, Plan]) -> list[Band] | None:
-    """Bands of the video, nearest first; None where no segment has frames as its first axis.
+    """Bands of the video, nearest first; None where no segment has frames as its first axis, or
+    more than ``MOST_FRAMES`` of them.
 
     ``plans`` are plans of this mask by their rounding.
     """
@@ -80,7 +84,7 @@ def bands(mask: Mask, plans: dict[str, Plan]) -> list[Band] | None:
     tables = list(plan._impl.table_of)
     extents = plan._impl.grid.segments[segment].extents
     frames, patches = extents[0], int(np.prod(extents[1:], dtype=np.int64))
-    if frames * patches == 0:
+    if frames * patches == 0 or frames > MOST_FRAMES:
         return None
     in_mask = by_distance(frame_pairs(mask, segment, tables))
     computed = {
@@ -108,9 +112,8 @@ def by_distance(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
     frames = len(pairs)
     index = np.arange(frames)
     distance = np.abs(index[:, None] - index[None, :])
-    sums = np.zeros(frames)
-    np.add.at(sums, distance, pairs)
-    return sums
+    sums = np.bincount(distance.ravel(), weights=pairs.ravel(), minlength=frames)
+    return sums.astype(np.float64)
 
 
 def _edges(frames: int) -> list[tuple[int, int]]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from falloff.analysis.bands import MOST_FRAMES
+
 if TYPE_CHECKING:
     from falloff.analysis.report import Bound, Report
 
@@ -52,6 +54,10 @@ def _head(report: Report) -> Iterator[str]:
 
 def _bands(report: Report) -> Iterator[str]:
     """Density in the mask and in each plan, by distance of frames."""
+    frames = [each["extents"][0] for each in report.segments if each["axes"][0] == "frame"]
+    if any(count > MOST_FRAMES for count in frames):
+        yield f"density by distance of frames: not counted beyond {MOST_FRAMES:,} frames"
+        yield ""
     if not report.bands:
         return
     names = [each.name for each in report.roundings]
