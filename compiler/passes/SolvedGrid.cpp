@@ -87,6 +87,7 @@ static void addEstimate(const Rounding &rounding, SlabPairs slabs, Sample sample
   double times = double(slabs.querySlabs) / double(someSlabs.size()) * rows / double(someRows.size());
   estimate.kept += double(sum.kept) * times;
   estimate.mask += double(sum.mask) * times;
+  estimate.lost += double(sum.mask - sum.keptMask) * times;
 }
 
 Estimate falloff::estimateTiles(const Rounding &rounding, const runtime::Grid &grid, PairSignatures &signatures,

@@ -55,6 +55,7 @@ struct Sample {
 struct Estimate {
   double kept = 0; ///< tiles
   double mask = 0; ///< pairs of the mask
+  double lost = 0; ///< those of them in no kept tile
 };
 
 /// From the rows of a sample; the same wherever it is computed.

@@ -109,7 +109,7 @@ static double meanPadded(const runtime::Grid &grid, Side side, int64_t multiple)
 
 TileSearcher::Tried TileSearcher::estimate(const runtime::Grid &grid, const TileCost &cost, Sample sample) const {
   Tried tried;
-  double mask = 0, issued = 0, pairs = double(grid.queryCapacity) * double(grid.keyCapacity);
+  double mask = 0, lost = 0, issued = 0, pairs = double(grid.queryCapacity) * double(grid.keyCapacity);
   double ofTile = costOfTile(cost, meanPadded(grid, Side::Query, cost.queryMultiple),
                              meanPadded(grid, Side::Key, cost.keyMultiple));
   for (size_t i = 0; i < masks.masks.size(); ++i) {
@@ -117,7 +117,12 @@ TileSearcher::Tried TileSearcher::estimate(const runtime::Grid &grid, const Tile
     tried.cost += masks.heads[i] * found.kept * ofTile;
     issued += masks.heads[i] * found.kept * pairs;
     mask += masks.heads[i] * found.mask;
+    lost += masks.heads[i] * found.lost;
   }
+  // Tiles that straddle thin sets are cheap because rounding drops what they held: what drops much is charged for it.
+  constexpr double tolerable = 0.25;
+  if (lost > tolerable * mask)
+    tried.cost *= mask / std::max(mask - lost, 1e-3 * mask);
   tried.excess = mask > 0 ? issued / mask : 1;
   return tried;
 }

@@ -20,3 +20,15 @@ def test_a_given_tile_leaves_the_other_segments_to_the_search() -> None:
 def test_a_tile_of_an_empty_segment_decides_nothing() -> None:
     mask = falloff.load("radial").bind(frames=8, height=4, width=4)
     assert mask.plan(tile="128").pairs_issued == mask.plan().pairs_issued
+
+
+def test_tiles_are_not_chosen_for_what_they_lose() -> None:
+    """Boxes of 8 and 16 frames would drop a third of this mask, whose bands are thin."""
+    mask = falloff.load("radial_reference", rule="hunyuan", decay=1.0).bind(
+        frames=28, tokens_per_frame=1590, text=256
+    )
+    across = mask.plan(tile_query="8x16", tile_key="16x16")
+    assert across.pairs_lost > 0.3 * across.pairs_in_mask
+    assert across.pairs_computed < mask.plan(tile="1x128").pairs_computed
+    chosen = mask.plan()
+    assert chosen.pairs_lost < 0.1 * chosen.pairs_in_mask
