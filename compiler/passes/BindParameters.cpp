@@ -51,6 +51,8 @@ static std::string printNumber(double number) { return llvm::formatv("{0}", llvm
 std::string falloff::printValue(const ParameterValue &value) {
   std::vector<std::string> parts;
   if (const double *number = std::get_if<double>(&value)) {
+    if (*number == std::floor(*number) && std::abs(*number) < 1e15 && !(*number == 0 && std::signbit(*number)))
+      return std::to_string(int64_t(*number)); // 400 and not 4e+02
     // The shortest text that reads back as the same number.
     for (int digits = 1; digits <= 17; ++digits) {
       std::string text = llvm::formatv("{0}", llvm::format("%.*g", digits, *number)).str();

@@ -32,11 +32,15 @@ def PatternOp : Op<Mask_Dialect, "pattern", [IsolatedFromAbove, Symbol, SingleBl
     `heads [0, 2]` stands on a pattern that was specialised for some heads, where others have a pattern of their own.
 
     ```mlir
-    mask.pattern @near(%width: real = 1.5, %kind: all | past per head = all)
-        over video(%frame: ?, %patch: ?), text(%token: 226) {
+    mask.pattern @pattern(%width: real = 1.5, %kind: all | past per head = all)
+        over video(%frame: 4, %patch: 2), text(%token: 2) {
       %band = within %width of %frame
+      %every = when %kind is all, %band
+      %past = causal %frame
+      %both = all_of %band, %past
+      %before = when %kind is past, %both
       %text = either in %token
-      keep %band, %text
+      keep %every, %before, %text
     }
     ```
   }];
@@ -80,7 +84,12 @@ def KeepOp : Mask_Op<"keep", [Terminator, AttrSizedOperandSegments]> {
     lies outside C. At least one set is kept, in A or in B.
 
     ```mlir
-    keep %sinks about %rays only %past
+    mask.pattern @keep over (%token: 10) {
+      %sink = first 1 of %token
+      %near = within 3 of %token
+      %past = causal %token
+      keep %sink about %near only %past
+    }
     ```
   }];
   let arguments = (ins Variadic<Mask_Set>:$sets, Variadic<Mask_Set>:$about, Variadic<Mask_Set>:$limits);
@@ -97,8 +106,12 @@ def LetOp : Mask_Op<"let", [DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsm
     zero, `mod` by zero and results that are no number are errors when the pattern is bound.
 
     ```mlir
-    %p = let bit_floor(max(distance(%frame), 1))
-    %w = let max(floor(%decay * extent(%patch) / %p), 1) - 1
+    mask.pattern @let(%decay: real = 1.0) over video(%frame: 5, %patch: 4) {
+      %p = let bit_floor(max(distance(%frame), 1))
+      %w = let max(floor(%decay * extent(%patch) / %p), 1) - 1
+      %band = within %w of %patch
+      keep %band
+    }
     ```
   }];
   let arguments = (ins Mask_ExprAttr:$expr, Variadic<Mask_Operand>:$args);
@@ -113,7 +126,12 @@ def TableOp : Mask_Op<"table", [DeclareOpInterfaceMethods<OpAsmOpInterface, ["ge
     A constant: whole numbers ≥ 0 in ascending order; equal neighbours are legal. Stands for a bound parameter.
 
     ```mlir
-    %cuts = table [9, 40]
+    mask.pattern @table over (%token: 9) {
+      %cuts = table [3, 7]
+      %document, %place = split %token at %cuts
+      %own = same %document
+      keep %own
+    }
     ```
   }];
   let arguments = (ins DenseI64ArrayAttr:$values);
@@ -129,7 +147,12 @@ def RelationOp : Mask_Op<"relation", [DeclareOpInterfaceMethods<OpAsmOpInterface
     parameter. `links` holds the rows one after another.
 
     ```mlir
-    %links = relation [[1, 1], [0, 1]]
+    mask.pattern @relation over (%frame: 7) {
+      %links = relation [[1, 1, 0], [0, 1, 1], [0, 0, 1]]
+      %scene, %time = split %frame at [2, 5]
+      %seen = linked %scene by %links
+      keep %seen
+    }
     ```
   }];
   let arguments = (ins DenseBoolArrayAttr:$links);
@@ -152,9 +175,12 @@ def SplitOp : Mask_Op<"split", [AttrSizedOperandSegments,
     part). The extent of the first axis is the number of parts.
 
     ```mlir
-    %block, %beat = split %frame by %chunk
-    %scene, %time = split %frame at %cuts
-    %half, %rest = split %row at [8, 12]
+    mask.pattern @split(%chunk: count = 4) over (%token: 10) {
+      %block, %beat = split %token by %chunk
+      %own = same %block
+      %all = same %beat
+      keep %own, %all
+    }
     ```
   }];
   let arguments = (ins Mask_Axis:$axis, Optional<Mask_Number>:$size, OptionalAttr<I64Attr>:$staticSize,

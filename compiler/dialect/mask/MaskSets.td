@@ -27,7 +27,10 @@ def KeysOp : Mask_EndOp<"keys"> {
     `keys in a` is {k ∈ segment of a}, for every query of the domain.
 
     ```mlir
-    %shown = keys in %picture
+    mask.pattern @keys over picture(%spot: 3), video(%frame: 5) {
+      %shown = keys in %spot
+      keep %shown
+    }
     ```
   }];
 }
@@ -38,7 +41,10 @@ def QueriesOp : Mask_EndOp<"queries"> {
     `queries in a` is {q ∈ segment of a}, with every key of the domain.
 
     ```mlir
-    %asking = queries in %token
+    mask.pattern @queries over video(%frame: 5), text(%token: 3) {
+      %asking = queries in %token
+      keep %asking
+    }
     ```
   }];
 }
@@ -49,7 +55,10 @@ def EitherOp : Mask_EndOp<"either"> {
     `either in a` is {q or k ∈ segment of a}.
 
     ```mlir
-    %text = either in %token
+    mask.pattern @either over video(%frame: 5), text(%token: 3) {
+      %text = either in %token
+      keep %text
+    }
     ```
   }];
 }
@@ -66,7 +75,10 @@ def FirstOp : Mask_CountOp<"first"> {
     `first n of a` is {both(a), k.a < n}.
 
     ```mlir
-    %sinks = first 4 of %token
+    mask.pattern @first over (%token: 8) {
+      %sinks = first 2 of %token
+      keep %sinks
+    }
     ```
   }];
 }
@@ -78,8 +90,13 @@ def WithinOp : Mask_CountOp<"within"> {
     102.4 keeps 102, and a negative one gives the empty set. It may depend on distances along axes of a's segment.
 
     ```mlir
-    %near = within 1 of %frame
-    %band = within %w of %patch
+    mask.pattern @within over video(%frame: 3, %patch: 4) {
+      %near = within 1 of %frame
+      %width = let 2 - distance(%frame)
+      %band = within %width of %patch
+      %both = all_of %near, %band
+      keep %both
+    }
     ```
   }];
 }
@@ -95,7 +112,11 @@ def SameOp : Mask_AxisOp<"same"> {
     `same a` is {both(a), k.a = q.a}.
 
     ```mlir
-    %own = same %document
+    mask.pattern @same over video(%frame: 3, %patch: 3) {
+      %own = same %frame
+      %place = same %patch
+      keep %own, %place
+    }
     ```
   }];
 }
@@ -106,7 +127,10 @@ def CausalOp : Mask_AxisOp<"causal"> {
     `causal a` is {both(a), k.a ≤ q.a}.
 
     ```mlir
-    %past = causal %frame
+    mask.pattern @causal over video(%frame: 4, %patch: 2) {
+      %past = causal %frame
+      keep %past
+    }
     ```
   }];
 }
@@ -129,7 +153,17 @@ def WindowOp : Mask_SetOp<"window", [AttrSizedOperandSegments]> {
     Sizes, strides and dilations are whole numbers ≥ 1, and a stride is at most the size.
 
     ```mlir
-    %near = window [5, 7, 7] over %frame, %row, %column stride [1, 2, 2] dilation [1, %d, %d] causal %frame
+    mask.pattern @window over (%row: 3, %column: 5) {
+      %near = window [3, 3] over %row, %column
+      keep %near
+    }
+    ```
+
+    ```mlir
+    mask.pattern @strided over (%token: 12) {
+      %near = window [3] over %token stride [2] dilation [2] causal %token
+      keep %near
+    }
     ```
   }];
   let arguments = (ins Variadic<Mask_Number>:$sizes, DenseI64ArrayAttr:$staticSizes, Variadic<Mask_Axis>:$axes,
@@ -164,7 +198,11 @@ def LinkedOp : Mask_SetOp<"linked"> {
     coordinates on the axes, which are of one segment. The relation has as many rows as there are indices.
 
     ```mlir
-    %seen = linked %scene by %links
+    mask.pattern @linked(%links: relation = [[1, 1, 0], [0, 1, 1], [0, 0, 1]]) over (%frame: 8) {
+      %scene, %time = split %frame at [2, 5]
+      %seen = linked %scene by %links
+      keep %seen
+    }
     ```
   }];
   let arguments = (ins Variadic<Mask_Axis>:$axes, Mask_Relation:$relation);
@@ -180,8 +218,13 @@ def WhereOp : Mask_SetOp<"where"> {
     both ends; ends named through a `let` count as named.
 
     ```mlir
-    %beat = where distance(%frame) mod 2 == 0
-    %recent = where %chunk * (query(%block) + 1) - key(%frame) <= %window
+    mask.pattern @where(%chunk: count = 2, %reach: count = 4) over (%frame: 8) {
+      %block, %place = split %frame by %chunk
+      %past = where query(%block) >= key(%block)
+      %recent = where %chunk * (query(%block) + 1) - key(%frame) <= %reach
+      %both = all_of %past, %recent
+      keep %both
+    }
     ```
   }];
   let arguments = (ins Mask_Comparison:$comparison, Mask_ExprAttr:$left, Mask_ExprAttr:$right,
@@ -200,7 +243,13 @@ def WhenOp : Mask_SetOp<"when"> {
     `when %word is x, S` is S for the heads whose value of the choice is x, and the empty set for others.
 
     ```mlir
-    %here = when %kind is spatial, %around
+    mask.pattern @when(%kind: spatial | temporal per head = spatial) over video(%frame: 3, %patch: 3) {
+      %own = same %frame
+      %here = when %kind is spatial, %own
+      %place = same %patch
+      %there = when %kind is temporal, %place
+      keep %here, %there
+    }
     ```
   }];
   let arguments = (ins Mask_Choice:$choice, StrAttr:$word, Mask_Set:$then);
@@ -219,7 +268,12 @@ def AnyOfOp : Mask_AlgebraOp<"any_of"> {
     Pairs of at least one of the sets. `any_of nothing` is the empty set.
 
     ```mlir
-    %seen = any_of %linked, %text
+    mask.pattern @any_of over (%token: 8) {
+      %sinks = first 1 of %token
+      %near = within 1 of %token
+      %seen = any_of %sinks, %near
+      keep %seen
+    }
     ```
   }];
 }
@@ -230,7 +284,12 @@ def AllOfOp : Mask_AlgebraOp<"all_of"> {
     Pairs of each of the sets. `all_of nothing` is every pair of the domain.
 
     ```mlir
-    %rays = all_of %band, %beat
+    mask.pattern @all_of over (%token: 8) {
+      %band = within 4 of %token
+      %beat = where distance(%token) mod 2 == 0
+      %rays = all_of %band, %beat
+      keep %rays
+    }
     ```
   }];
 }
@@ -241,7 +300,11 @@ def NoneOfOp : Mask_AlgebraOp<"none_of"> {
     D² ∖ ∪sets, so that `none_of nothing` is every pair of the domain. D is the domain of the pattern that the op stands in, also where that pattern is included by a larger one.
 
     ```mlir
-    %far = none_of %near
+    mask.pattern @none_of over (%token: 8) {
+      %near = within 2 of %token
+      %far = none_of %near
+      keep %far
+    }
     ```
   }];
 }
@@ -257,7 +320,10 @@ def IncludeOp : Mask_SetOp<"include", [AttrSizedOperandSegments]> {
     or `about`, the include keeps apart what its pattern keeps exactly and what it keeps about; anywhere else it is a plain set.
 
     ```mlir
-    %radial = include @radial(decay = %decay, sinks = 2) over %frame, %patch, %token
+    mask.pattern @include(%decay: real = 0.5) over video(%frame: 4, %patch: 4), text(%token: 2) {
+      %radial = include @radial(decay = %decay, sinks = 0) over %frame, %patch, %token
+      keep %radial
+    }
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$pattern, StrArrayAttr:$names, ArrayAttr:$literals,
@@ -283,7 +349,12 @@ def BoundedOp : Mask_SetOp<"bounded"> {
     include that stands in `keep` or `about`; L is then what the included pattern is limited to.
 
     ```mlir
-    %rays = bounded %around by %limit
+    mask.pattern @bounded over (%token: 8) {
+      %around = within 3 of %token
+      %past = causal %token
+      %rays = bounded %around by %past
+      keep about %rays
+    }
     ```
   }];
   let arguments = (ins Mask_Set:$inner, Mask_Set:$limit);

@@ -91,7 +91,15 @@ def SegmentOp : Schedule_Op<"segment", [HasParent<"PlanOp">]> {
     segment's first tile.
 
     ```mlir
-    schedule.segment "video"(frame: 3, patch: 8) queries 1x8 from 0 keys 1x4 from 0
+    schedule.plan @segment box 8x4 rounding "exact" major query for "cpu" {
+      segment "video"(frame: 2, patch: 8) queries 1x8 from 0 keys 1x4 from 0
+      segment "text"(token: 4) queries 8 from 2 keys 4 from 4
+      table heads [0] pairs 400 computed 400 issued 480 lost 0 order [0, 1, 2] {
+        row 0 : full 0 to 5
+        row 1 : full 0 to 5
+        row 2 : full 0 to 5
+      }
+    }
     ```
   }];
   let arguments = (ins StrAttr:$name, StrArrayAttr:$axes, DenseI64ArrayAttr:$extents,
@@ -112,9 +120,16 @@ def TableOp : Schedule_Op<"table", [HasParent<"PlanOp">, SingleBlock, NoTerminat
     rows, the one with the most tiles first.
 
     ```mlir
-    schedule.table heads [0, 2] pairs 36 computed 36 issued 48 lost 0 order [1, 0] {
-      row 0 : partial 0 to 1
-      row 1 : full 0 to 1, partial 1 to 2
+    schedule.plan @table box 4x4 rounding "exact" major query for "cpu" {
+      segment "tokens"(token: 8) queries 4 from 0 keys 4 from 0
+      table heads [0, 2] pairs 36 computed 36 issued 48 lost 0 order [1, 0] {
+        row 0 : partial 0 to 1
+        row 1 : full 0 to 1, partial 1 to 2
+      }
+      table heads [1] pairs 64 computed 64 issued 64 lost 0 order [0, 1] {
+        row 0 : full 0 to 2
+        row 1 : full 0 to 2
+      }
     }
     ```
   }];
@@ -137,7 +152,14 @@ def RowOp : Schedule_Op<"row", [HasParent<"TableOp">]> {
     tiles. A row without runs is empty.
 
     ```mlir
-    schedule.row 4 : full 0 to 3, limited(0) 3 to 4, partial 7 to 8
+    schedule.plan @row box 4x4 rounding "outward" major query for "cpu" {
+      segment "tokens"(token: 12) queries 4 from 0 keys 4 from 0
+      table heads [0] pairs 67 computed 78 issued 96 lost 0 order [2, 1, 0] {
+        row 0 : partial 0 to 1
+        row 1 : full 0 to 1, partial 1 to 2
+        row 2 : full 0 to 1, limited(0) 1 to 2, partial 2 to 3
+      }
+    }
     ```
   }];
   let arguments = (ins I64Attr:$number, DenseI64ArrayAttr:$runs);
@@ -151,7 +173,17 @@ def SplitOp : Schedule_Op<"split", [HasParent<"TableOp">]> {
     Names the first tile of each piece but the first. Pieces are computed apart and merged in this order.
 
     ```mlir
-    schedule.split 0 at [62, 125]
+    schedule.plan @split box 60x1 rounding "exact" major query for "cpu" {
+      segment "tokens"(token: 300) queries 60 from 0 keys 1 from 0
+      table heads [0] pairs 18240 computed 18240 issued 18240 lost 0 order [0, 1, 2, 3, 4] {
+        row 0 : full 0 to 300
+        row 1 : full 0 to 1
+        row 2 : full 0 to 1
+        row 3 : full 0 to 1
+        row 4 : full 0 to 1
+        split 0 at [150]
+      }
+    }
     ```
   }];
   let arguments = (ins I64Attr:$row, DenseI64ArrayAttr:$tiles);
