@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .measure import Line, processor
 
-FIGURES = ("planning", "kernels", "peers", "sparsity", "compiling")
+FIGURES = ("planning", "kernels", "peers", "sparsity", "compiling", "comparing")
 RESULTS = Path(__file__).parent / "results"
 
 
