@@ -8,7 +8,7 @@ which is exactly exp(lse − dense lse), where lse is the log-sum-exp over that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypedDict
@@ -23,6 +23,7 @@ from falloff._falloff import View
 from falloff._mask import Mask
 from falloff._pattern import load
 from falloff._plan import Plan
+from falloff._progress import Progress
 
 _ALL_PAIRS = Path(__file__).with_name("all_pairs.mlir")
 _ROWS = 4096  # queries that are compared at a time, in float64
@@ -113,12 +114,8 @@ def compare_sources(
     mask: Mask | Plan,
     plan: Plan | None,
     options: Options,
-    on_head: Callable[[int, int], None] = lambda head, heads: None,
 ) -> Comparison:
-    """``compare`` of q, k and v wherever they lie.
-
-    ``on_head`` hears which head begins, and how many there are.
-    """
+    """``compare`` of q, k and v wherever they lie. On a terminal a bar shows after a second."""
     tensors = _attention._Tensors(*(source.whole() for source in sources))
     _attention._check_tensors(tensors)
     plans = _plans(mask, plan, tensors)
@@ -126,16 +123,17 @@ def compare_sources(
     _attention._lengths(options["text_lengths"], plans.plan, tensors.q.shape[0])
     heads, key_heads = tensors.q.shape[2], tensors.k.shape[2]
     results = []
-    for head in range(heads):
-        on_head(head, heads)
-        key_head = head // (heads // key_heads)
-        one = [
-            source.head(at) for source, at in zip(sources, (head, key_head, key_head), strict=True)
-        ]
-        sums = _compare_head(one, plans.of_head(head), options)
-        if sums is None:
-            raise ValueError(f"expects finite q, k and v, but got NaN or infinity in head {head}")
-        results.append(sums)
+    with Progress(heads, after=1.0) as progress:
+        for head in range(heads):
+            places = (head, head // (heads // key_heads), head // (heads // key_heads))
+            one = [source.head(at) for source, at in zip(sources, places, strict=True)]
+            with progress.step(f"head {head}", 1):
+                sums = _compare_head(one, plans.of_head(head), options)
+            if sums is None:
+                raise ValueError(
+                    f"expects finite q, k and v, but got NaN or infinity in head {head}"
+                )
+            results.append(sums)
     return Comparison(
         pattern=plans.plan._impl.pattern,
         parameters=plans.plan._parameters,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falloff._decay import Array, Curve, Rows, Video, fit_curve, measure
+from falloff._progress import Progress
 from falloff._values import to_size
 
 _AXES = ("temporal", "spatial")
@@ -120,7 +121,11 @@ def fit(
     if to_size("nearest", nearest) < 0:
         raise ValueError(f"expects nearest of at least 0, but got {nearest}")
     queries = _queries(video, samples, source.samples, seed)
-    means = [measure(source.rows(head, queries, video), video) for head in range(source.heads)]
+    means = []
+    with Progress(source.heads, after=1.0) as progress:
+        for head in range(source.heads):
+            with progress.step(f"head {head}", 1):
+                means.append(measure(source.rows(head, queries, video), video))
 
     def decay(temporal: Array, spatial: Array) -> Decay:
         return Decay(

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from falloff.cli import main
 
@@ -27,6 +28,8 @@ COMMANDS = {
         ["solve", *RADIAL, "--density", "0.95"],
         ["solve", *RADIAL, "--parameter", "sinks", "--speedup", "1.03", "--tile", "1x8"],
     ],
+    "compare": [["compare", *RADIAL, "--qkv", "qkv.npz"]],
+    "fit": [["fit", "qkv.npz", "--frames", "3", "--tokens-per-frame", "24"]],
 }
 
 
@@ -52,7 +55,15 @@ def has(report: Any, key: str) -> bool:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_keys_are_those_documented(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_keys_are_those_documented(
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tensors = np.random.default_rng(0).standard_normal((3, 1, 72, 1, 8))
+    np.savez("qkv.npz", **dict(zip("qkv", tensors, strict=True)))
     keys = documented(command)
     assert keys
     for arguments in COMMANDS[command]:
