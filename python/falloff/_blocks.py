@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _FULL, _PARTIAL = 0, 1  # tests of a run; above, bit j of test - 1 is a limit that fills the tile
 _MAX_VALUES = 2**31
+_ROWS = 256  # sorted at a time, since numpy sorts to int64
 
 
 class Bsr(NamedTuple):
@@ -156,7 +157,7 @@ def to_flex_block_mask(mask: Mask, block: int | tuple[int, int], rounding: str, 
         from torch.nn.attention.flex_attention import BlockMask
     except ImportError:
         raise ImportError(
-            "expects torch 2.5 or later for a BlockMask, but found none; pip install torch"
+            "expects torch 2.6 or later for a BlockMask, but found none; pip install torch"
         ) from None
     plan = flat_plan(mask, block, rounding)
     impl = plan._impl
@@ -168,41 +169,50 @@ def to_flex_block_mask(mask: Mask, block: int | tuple[int, int], rounding: str, 
     def tensor(values: NDArray[Any]) -> Any:
         return torch.from_numpy(np.array(values)).to(device)
 
-    def ordered(full: bool) -> tuple[Any, Any]:
-        """Numbers and lists of the full or the other blocks, (1, heads, rows) and so on."""
-        lists = [_ordered(tiles, (tiles.tests == _FULL) == full, shape) for tiles in tables]
+    def ordered(full: bool, transposed: bool) -> tuple[Any, Any]:
+        """Numbers and lists of the full or of the other blocks: (1, heads, rows[, columns])."""
+        dense = [_dense(tiles, (tiles.tests == _FULL) == full, shape) for tiles in tables]
+        lists = [_ordered(kept.T if transposed else kept) for kept in dense]
         counts, indices = (
             tensor(np.stack([lists[t][part] for t in heads])[None]) for part in (0, 1)
         )
         return counts, indices
 
-    partial, full = ordered(False), ordered(True)
+    blocks: dict[str, Any] = {}
+    for name, full, transposed in (
+        ("kv", False, False),
+        ("full_kv", True, False),
+        ("q", False, True),
+        ("full_q", True, True),
+    ):
+        blocks[f"{name}_num_blocks"], blocks[f"{name}_indices"] = ordered(full, transposed)
     programs = [Program(impl, table, torch, tensor) for table in range(len(tables))]
     one = [
         _mask_mod(program, rounding == "exact", tiles, shape, size, tensor)
         for program, tiles in zip(programs, tables, strict=True)
     ]
-    return BlockMask.from_kv_blocks(
-        partial[0],
-        partial[1],
-        full[0],
-        full[1],
+    return BlockMask(
+        **blocks,
         BLOCK_SIZE=size,
         mask_mod=_of_heads(one, tensor(np.asarray(heads)) if plan.heads else None),
         seq_lengths=(mask.tokens, mask.tokens),
     )
 
 
-def _ordered(
-    tiles: _Tiles, chosen: NDArray[np.bool_], shape: tuple[int, int]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """How many of the tiles each row has, and which, as BlockMask holds them."""
-    rows = _rows(tiles.indptr)[chosen]
-    counts = np.bincount(rows, minlength=shape[0])
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    indices = np.zeros(shape, np.int32)
-    indices[rows, np.arange(len(rows)) - starts[rows]] = tiles.columns[chosen]
-    return counts.astype(np.int32), indices
+def _dense(tiles: _Tiles, chosen: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    kept = np.zeros(shape, np.bool_)
+    kept[_rows(tiles.indptr)[chosen], tiles.columns[chosen]] = True
+    return kept
+
+
+def _ordered(kept: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """How many tiles each row keeps; and all tiles, those first. That is how BlockMask holds them,
+    so its arrays grow with all pairs of tiles, an int32 each."""
+    indices = np.empty(kept.shape, np.int32)
+    for first in range(0, len(kept), _ROWS):
+        part = ~kept[first : first + _ROWS]
+        indices[first : first + _ROWS] = np.argsort(part, axis=1, kind="stable")
+    return kept.sum(axis=1, dtype=np.int32), indices
 
 
 def _mask_mod(

@@ -80,6 +80,35 @@ def test_blocks_of_random_patterns(number: int, tmp_path: Path) -> None:
         np.testing.assert_array_equal(block_mask.mask_mod(*asked).numpy(), expected)
 
 
+def test_transposed_blocks_are_those_that_torch_makes() -> None:
+    from torch.nn.attention.flex_attention import BlockMask
+
+    mask = falloff.load("radial", decay=0.5).bind(frames=9, tokens_per_frame=61, text=13)
+    ours = mask.to_flex_block_mask((32, 16))
+    theirs = BlockMask.from_kv_blocks(
+        ours.kv_num_blocks, ours.kv_indices, ours.full_kv_num_blocks, ours.full_kv_indices
+    )
+    assert (ours.full_kv_num_blocks.sum(), ours.kv_num_blocks.sum()) > (0, 0)
+    for name in ("q_num_blocks", "q_indices", "full_q_num_blocks", "full_q_indices"):
+        torch.testing.assert_close(getattr(ours, name), getattr(theirs, name))
+
+
+def test_block_masks_are_those_of_torch() -> None:
+    """create_block_mask of the same mask_mod; where tokens fill the blocks both agree on all."""
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    mask = falloff.load("radial", decay=0.5).bind(frames=8, tokens_per_frame=64)
+    ours = mask.to_flex_block_mask(32)
+    theirs = create_block_mask(
+        ours.mask_mod, None, None, mask.tokens, mask.tokens, device="cpu", BLOCK_SIZE=32
+    )
+    assert (ours.shape, ours.BLOCK_SIZE) == (theirs.shape, theirs.BLOCK_SIZE)
+    for side in ("kv", "full_kv", "q", "full_q"):
+        for part in ("num_blocks", "indices"):
+            name = f"{side}_{part}"
+            torch.testing.assert_close(getattr(ours, name), getattr(theirs, name))
+
+
 def test_bsr_is_what_it_says() -> None:
     mask = falloff.load("causal").bind(tokens=100)
     bsr = mask.to_bsr(32)

@@ -98,3 +98,9 @@ def test_check_reports_what_is_wrong(capsys: pytest.CaptureFixture[str], tmp_pat
     assert report["empty_rows"] == {"first": 6, "count": 1, "head": 0}
     assert report["error"]["line"] is None
     assert report["density"] == pytest.approx(6 / 49)
+
+    missing = tmp_path / "cuts.npy"
+    assert main(["check", *RADIAL, "--table", f"decay={missing}", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["error"]["message"] == f"{missing}: No such file or directory"
+    assert err == f"falloff: {missing}: No such file or directory\n"

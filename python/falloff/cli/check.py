@@ -31,10 +31,10 @@ def add_check(subparsers: Subparsers) -> None:
 
 def check(arguments: argparse.Namespace) -> int:
     report: dict[str, Any] = dict.fromkeys(_KEYS)
-    problem: ValueError | None = None
+    problem: ValueError | OSError | None = None
     try:
         _examine(arguments, report)
-    except ValueError as error:  # a CompileError is one
+    except (ValueError, OSError) as error:  # a CompileError is a ValueError
         problem = error
     if arguments.json:
         report = {"ok": problem is None, **report, "error": problem and _error(problem)}
@@ -71,10 +71,13 @@ def _examine(arguments: argparse.Namespace, report: dict[str, Any]) -> None:
     raise ValueError(f"@{mask.name}: {queries}; the first is query {first:,}{where}")
 
 
-def _error(error: ValueError) -> dict[str, Any]:
+def _error(error: ValueError | OSError) -> dict[str, Any]:
     """Where it stands in no file, there are no file, line and column."""
     if not isinstance(error, falloff.CompileError):
-        return {"message": str(error), "file": None, "line": None, "column": None}
+        message = str(error)
+        if isinstance(error, OSError) and error.filename:
+            message = f"{error.filename}: {error.strerror}"
+        return {"message": message, "file": None, "line": None, "column": None}
     place = {name: getattr(error, name) or None for name in ("file", "line", "column")}
     return {"message": error.message, **place}
 
