@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shlex
 import sys
@@ -96,6 +98,22 @@ def test_other_commands_that_are_not_run_exist() -> None:
         if words[:3] == ["python", "-m", "benchmarks"]:
             names = [word for word in words[3:] if not word.startswith("-")]
             assert all((ROOT / "benchmarks" / f"{name}.py").is_file() for name in names), command
+
+
+def test_every_command_is_shown() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    sections = set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
+    known = re.search(r"invalid choice: 'x' \(choose from (.*?)\)", refusal("x"))
+    assert known is not None
+    names = set(re.findall(r"\w+", known[1]))
+    assert {"check", "compare", "fit"} <= names
+    assert names <= sections, "docs/cli.md has a section and an example for each command"
+
+
+def refusal(command: str) -> str:
+    with pytest.raises(SystemExit), contextlib.redirect_stderr(io.StringIO()) as said:
+        build_parser().parse_args([command])
+    return said.getvalue()
 
 
 def test_links_lead_somewhere() -> None:

@@ -190,6 +190,20 @@ def test_the_command_of_queries_and_keys(run, tmp_path: Path, dtype: Any) -> Non
     assert len(got["heads"]) == 2
 
 
+def test_a_model_gives_the_sizes(run, tmp_path: Path) -> None:  # noqa: F811
+    """CogVideoX: 3 frames of 2 x 3, after 226 tokens of text."""
+    path = tmp_path / "qk.npz"
+    q, k = np.random.default_rng(2).standard_normal((2, 1, 226 + 3 * 6, 1, 8)).astype(np.float32)
+    np.savez(path, q=q, k=k)
+    model = ["--model", "cogvideox-2b", "--size", "48x32x9"]
+    result = run("fit", str(path), *model, "--json")
+    assert (result.code, result.err) == (0, "")
+    found = falloff.fit(q=q, k=k, frames=3, height=2, width=3, text=226, text_first=True)
+    assert json.loads(result.out) == found.as_dict()
+    other = run("fit", str(path), *model, "--order", "video,text", "--json")
+    assert json.loads(other.out) != found.as_dict()
+
+
 def test_refusals() -> None:
     attention = softmax(np.random.default_rng(3).standard_normal((TOKENS, TOKENS)))
     q = np.zeros((1, TOKENS, 2, 4), np.float32)
@@ -233,7 +247,10 @@ def test_files_that_do_not_fit(run, tmp_path: Path) -> None:  # noqa: F811
     fails(run("fit", str(path), *size, "--scale", "1"), "--scale")
     options = [*size, "--text", "6", "--output", str(tmp_path / "fit.png")]
     fails(run("fit", str(path), *options), ".svg", "fit.png")
-    fails(run("fit", str(path)), "--frames", code=2)
+    fails(run("fit", str(path)), "--frames, or --model with --size")
+    fails(run("fit", str(path), *size, "--size", "48x32x9"), "--model with --size")
+    model = ["--model", "wan2.1-14b", "--size", "48x32x9"]
+    fails(run("fit", str(path), *size, *model), "--frames too")
 
 
 def test_the_demo_clip(capsys: pytest.CaptureFixture[str], tmp_path: Path, run) -> None:  # noqa: F811

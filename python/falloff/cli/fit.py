@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from falloff import _fit, _plot
+from falloff import _fit, _plot, models
 from falloff._fit import DecayFit
-from falloff.cli import tensors
+from falloff.cli import sizes, tensors
 from falloff.cli.commands import Subparsers
+
+_FRAME = ("tokens_per_frame", "height", "width")
 
 
 def add_fit(subparsers: Subparsers) -> None:
@@ -32,14 +33,13 @@ def add_fit(subparsers: Subparsers) -> None:
         ".npz: q and k, for sizes whose map does not fit",
     )
     group = parser.add_argument_group("size")
-    group.add_argument("--frames", type=int, required=True, metavar="N", help="frames of the video")
+    group.add_argument("--frames", type=int, metavar="N", help="frames of the video")
     group.add_argument("--tokens-per-frame", type=int, metavar="N", help="tokens of a frame")
     group.add_argument("--height", type=int, metavar="N", help="rows of a frame")
     group.add_argument("--width", type=int, metavar="N", help="columns of a frame")
-    group.add_argument("--text", type=int, default=0, metavar="N", help="tokens beside the video")
-    group.add_argument(
-        "--order", choices=["video,text", "text,video"], default="video,text", help="of the tokens"
-    )
+    group.add_argument("--text", type=int, metavar="N", help="tokens beside the video")
+    group.add_argument("--order", choices=["video,text", "text,video"], help="of the tokens")
+    sizes.add_model(group)
     tensors.add_layout(parser.add_argument_group("tensors of a .npz"))
     group = parser.add_argument_group("fit")
     group.add_argument(
@@ -61,12 +61,7 @@ def add_fit(subparsers: Subparsers) -> None:
 def fit(arguments: argparse.Namespace) -> int:
     found = _fit.fit(
         **_arrays(arguments),
-        frames=arguments.frames,
-        tokens_per_frame=arguments.tokens_per_frame,
-        height=arguments.height,
-        width=arguments.width,
-        text=arguments.text,
-        text_first=arguments.order == "text,video",
+        **_video(arguments),
         scale=arguments.scale,
         samples=arguments.samples,
         seed=arguments.seed,
@@ -91,7 +86,30 @@ def report(found: DecayFit, output: str | None, *, as_json: bool = False) -> Non
             print("\n" + _plot.text(curve))
 
 
-def _arrays(arguments: argparse.Namespace) -> dict[str, NDArray[Any]]:
+def _video(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Where the video's tokens lie, by number or by a model and its size in pixels."""
+    given = {name: getattr(arguments, name) for name in ("frames", *_FRAME)}
+    text_first = arguments.order == "text,video"
+    if arguments.model is None and arguments.size is None:
+        if given["frames"] is None:
+            raise ValueError("expects --frames, or --model with --size, but got neither")
+        return {**given, "text": arguments.text or 0, "text_first": text_first}
+    if arguments.model is None or arguments.size is None:
+        raise ValueError("expects --model with --size, but got one of them")
+    for name, value in given.items():
+        if value is not None:
+            option = name.replace("_", "-")
+            raise ValueError(f"expects --model with --size alone, but got --{option} too")
+    model = models.get(arguments.model)
+    frames, height, width = model.latent(arguments.size)
+    return {
+        **dict(zip(("frames", "height", "width"), (frames, height, width), strict=True)),
+        "text": model.text if arguments.text is None else arguments.text,
+        "text_first": model.text_first if arguments.order is None else text_first,
+    }
+
+
+def _arrays(arguments: argparse.Namespace) -> dict[str, Any]:
     path: Path = arguments.file
     if path.suffix.lower() == ".npz":
         return dict(zip("qk", tensors.read_floats(path, ("q", "k"), arguments.layout), strict=True))

@@ -82,6 +82,10 @@ def add_sizes(parser: argparse.ArgumentParser) -> None:
         help="rows of 0 and 1, or a .npy file",
     )
     group.add_argument("--order", metavar="text,video", help="segments in the order of tokens")
+    add_model(group)
+
+
+def add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--model", metavar="|".join(models.names()), help="a model, with --size")
     group.add_argument(
         "--size",
