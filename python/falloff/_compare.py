@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from falloff import _attention
 from falloff._attention import attention
+from falloff._bfloat16 import widen
 from falloff._comparison import Comparison, Sums
 from falloff._falloff import View
 from falloff._mask import Mask
@@ -240,5 +241,5 @@ def _run(
 
 def _float64(values: NDArray[Any]) -> NDArray[np.float64]:
     if values.dtype == np.uint16:
-        values = (values.astype(np.uint32) << 16).view(np.float32)
+        values = widen(values)
     return values.astype(np.float64)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from falloff._bfloat16 import Widened
 from falloff._decay import Array, Curve, Rows, Video, fit_curve, measure
 from falloff._progress import Progress
 from falloff._values import to_size
@@ -190,7 +191,7 @@ class _Map:
     samples: int | None = None
 
     def __init__(self, attention: Any) -> None:
-        array = _floats("attention", attention)
+        array = np.asarray(_floats("attention", attention))
         array = array[None] if array.ndim == 2 else array
         if array.ndim != 3 or array.shape[1] != array.shape[2]:
             raise ValueError(
@@ -244,8 +245,8 @@ class _QueriesKeys:
                 yield chunk, _of_video(weights / weights.sum(axis=1, keepdims=True), video)
 
 
-def _floats(name: str, array: Any) -> NDArray[Any]:
-    result = array if isinstance(array, np.ndarray) else np.asarray(array)
+def _floats(name: str, array: Any) -> NDArray[Any] | Widened:
+    result = array if isinstance(array, np.ndarray | Widened) else np.asarray(array)
     if result.dtype.kind != "f":
         raise TypeError(f"expects {name} as floating point numbers, but got {result.dtype}")
     if 0 in result.shape:

@@ -34,6 +34,8 @@ ELSEWHERE = {
     "cmake ": "configures a build",
     "ninja ": "builds",
     "ctest ": "runs the tests of a build",
+    "pip ": "installs a package",
+    "python -m venv ": "makes an environment to install it in",
     "pre-commit ": "installs a hook",
     "export MLIR_DIR": "names a place of the reader's",
     "falloff bench ": "times for many seconds; test_cli.py runs a small one",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falloff import _attention
+from falloff._bfloat16 import Widened, narrow, widen
 from falloff._falloff import View
 
 _LOCAL_HEADER = 30  # bytes of a zip member's header before its name
@@ -52,10 +53,10 @@ def read(path: Path, names: Sequence[str]) -> list[NDArray[Any]]:
         return [_as_four(path, name, _member(path, archive, name)) for name in names]
 
 
-def read_floats(path: Path, names: Sequence[str], layout: str) -> list[NDArray[Any]]:
+def read_floats(path: Path, names: Sequence[str], layout: str) -> list[NDArray[Any] | Widened]:
     """``read`` in (batch, tokens, heads, dim), for numpy, which has no bfloat16."""
     arrays = (array.transpose(_attention._ORDERS[layout]) for array in read(path, names))
-    return [to_float32(array) if array.dtype == np.uint16 else array for array in arrays]
+    return [Widened(array) if array.dtype == np.uint16 else array for array in arrays]
 
 
 def _member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
@@ -112,7 +113,7 @@ def _as_four(path: Path, name: str, array: NDArray[Any]) -> NDArray[Any]:
 def to_float32(array: NDArray[Any]) -> NDArray[np.float32]:
     """A float array, or bfloat16 as its bits, in float32; copied only where it has to be."""
     if array.dtype == np.uint16:
-        return (array.astype(np.uint32) << 16).view(np.float32)
+        return widen(array)
     return array.astype(np.float32, copy=False)
 
 
@@ -136,12 +137,5 @@ class FileSource:
         part = self._array[:, :, index : index + 1]
         if self._dtype == "fp32":  # what is mapped lies at any byte
             return View.of(np.require(to_float32(part), requirements=["ALIGNED"]), "array")
-        bits = part if part.dtype == np.uint16 else _to_bfloat16(to_float32(part))
+        bits = part if part.dtype == np.uint16 else narrow(to_float32(part))
         return View.of(np.require(bits, requirements=["ALIGNED"]), "array").as_dtype("bfloat16")
-
-
-def _to_bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Bits of the nearest bfloat16, ties to even; NaN stays NaN."""
-    bits = np.ascontiguousarray(values).view(np.uint32)
-    rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
-    return np.where(np.isnan(values), 0x7FC0, rounded).astype(np.uint16)
