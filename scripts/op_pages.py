@@ -43,6 +43,8 @@ def main() -> int:
     if options.check:
         return check(options.source, options.output)
     before, ops, after = split(options.source.read_text())
+    for text in EXAMPLE.findall(before):
+        run_opt(options.opt, text)
     name = options.source.stem
     folder = options.output / name.removesuffix("-dialect")
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,18 +97,20 @@ class Examples:
         if not re.search(rf"\b{self.op.name}\b", text):
             sys.exit(f"docs: error: expects {self.op.name} in its example, but got\n{text}")
         if self.op.dialect != "mask":
-            self._run(text)
+            run_opt(self.opt, text)
             return ""
-        drawn = self._run(text, f"--draw-mask=library={self.library}")
+        drawn = run_opt(self.opt, text, f"--draw-mask=library={self.library}")
         pictures = "".join(line + "\n" for line in drawn.splitlines() if set(line) <= set("#."))
         return f"\nQueries downwards, keys to the right:\n\n```text\n{pictures}```\n"
 
-    def _run(self, text: str, *options: str) -> str:
-        command = [str(self.opt), *options, "-o", "/dev/null", "-"]
-        done = subprocess.run(command, input=text, capture_output=True, text=True)
-        if done.returncode != 0:
-            sys.exit(f"docs: error: the example of {self.op.name}: {done.stderr}\n{text}")
-        return done.stdout
+
+def run_opt(opt: Path, text: str, *options: str) -> str:
+    """What falloff-opt prints of an example, which it must accept."""
+    command = [str(opt), *options, "-o", "/dev/null", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"docs: error: {done.stderr}in the example\n{text}")
+    return done.stdout
 
 
 def check(generated: Path, committed: Path) -> int:
