@@ -33,7 +33,8 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND EXISTS ${LLVM_TOOLS_BINARY_DIR}/ld.
 endif()
 
 add_compile_options(-Wall -Wextra -Wno-unused-parameter)
-set(falloff_test_environment "")
+# Tests never write to the user's own cache.
+set(falloff_test_environment "FALLOFF_CACHE_DIR=${CMAKE_BINARY_DIR}/test-cache")
 if(FALLOFF_SANITIZERS)
   # vptr would need the typeinfo of classes that LLVM compiled.
   add_compile_options(-fsanitize=${FALLOFF_SANITIZERS} -fno-sanitize=vptr -fno-sanitize-recover=all
@@ -41,7 +42,7 @@ if(FALLOFF_SANITIZERS)
   add_link_options(-fsanitize=${FALLOFF_SANITIZERS})
   # For every test: LLVM is not instrumented, so its containers and arenas, whose headers are compiled with ours, look
   # poisoned; and what it keeps for good looks leaked.
-  set(falloff_test_environment
+  list(APPEND falloff_test_environment
     "ASAN_OPTIONS=detect_container_overflow=0:allow_user_poisoning=0:strict_string_checks=1:check_initialization_order=1"
     "UBSAN_OPTIONS=print_stacktrace=1"
     "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/scripts/leaks.supp:print_suppressions=0")

@@ -11,6 +11,7 @@
 #include "compiler/passes/Pipelines.h"
 #include "compiler/reference/Reference.h"
 #include "mlir/IR/MLIRContext.h"
+#include "runtime/Hash.h"
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,8 @@ struct BoundHeads {
   std::vector<BoundMask> classes;            ///< one a class of heads
   std::vector<uint32_t> classOf;             ///< by head; one entry serves any number
   std::string parameters;
+  mutable std::once_flag hashed;
+  mutable runtime::Hash128 hash; ///< of what plans depend on, once it was asked for
 
   ~BoundHeads(); ///< destroys IR under the pattern's lock
   size_t classOfHead(int64_t head) const;
@@ -48,8 +51,8 @@ struct Mask::Impl {
 };
 
 struct Plan::Impl {
-  runtime::Plan plan;
-  std::vector<BoundMask> classes; ///< one a table; none for a block mask, whose tiles are not tested
+  std::shared_ptr<const runtime::Plan> plan; ///< shared with the cache and with plans of equal masks
+  std::vector<BoundMask> classes;            ///< one a table; none for a block mask, whose tiles are not tested
 };
 
 } // namespace falloff

@@ -161,7 +161,7 @@ void TileCounter::add(int64_t queryTile, int64_t keyTile, uint32_t test) {
 }
 
 LeadingPairs Plan::leadingPairs(int64_t querySegment, int64_t keySegment, int64_t head) const {
-  const runtime::Plan &plan = impl->plan;
+  const runtime::Plan &plan = data();
   if (impl->classes.empty())
     throw Error("expects the plan of a mask to count by leading indices, but got one of blocks");
   if (plan.grid.isSliced())

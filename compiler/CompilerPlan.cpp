@@ -4,6 +4,7 @@
 
 #include "compiler/CompilerImpl.h"
 #include "compiler/Diagnostics.h"
+#include "compiler/PlanCache.h"
 #include "compiler/cpu/Attention.h"
 #include "compiler/cpu/Target.h"
 #include "compiler/passes/Planner.h"
@@ -46,25 +47,29 @@ static int64_t blockOf(const BoundHeads &bound) {
   return int64_t(*block);
 }
 
-Plan Mask::plan(const PlanOptions &options) const {
-  const BoundHeads &bound = *impl->bound;
+static runtime::Plan planAnew(const Mask::Impl &mask, const PlanOptions &options) {
+  const BoundHeads &bound = *mask.bound;
   ScheduleOptions schedule = scheduleOptions(options);
   if (schedule.rounding.kind == Rounding::RadialReference)
     schedule.block = blockOf(bound);
   schedule.parameters = bound.parameters;
-  runtime::TokenRange whole{0, tokens()};
+  runtime::TokenRange whole{0, bound.specialised.bound.tokens};
   auto isWhole = [&](runtime::TokenRange range) { return range.first == whole.first && range.last == whole.last; };
-  if (!isWhole(impl->queries) || !isWhole(impl->keys)) {
-    schedule.queries = impl->queries;
-    schedule.keys = impl->keys;
+  if (!isWhole(mask.queries) || !isWhole(mask.keys)) {
+    schedule.queries = mask.queries;
+    schedule.keys = mask.keys;
   }
+  return valueOrRaise(makePlan(bound.classes, bound.classOf, schedule));
+}
+
+Plan Mask::plan(const PlanOptions &options) const {
   auto plan = std::make_shared<Plan::Impl>();
-  plan->classes = bound.classes;
-  plan->plan = valueOrRaise(makePlan(bound.classes, bound.classOf, schedule));
+  plan->plan = planOnce(*impl, options, [&] { return planAnew(*impl, options); });
+  plan->classes = impl->bound->classes;
   return Plan(std::move(plan));
 }
 
-const runtime::Plan &Plan::data() const { return impl->plan; }
+const runtime::Plan &Plan::data() const { return *impl->plan; }
 
 /// One index serves any number of them.
 static void checkIndex(const char *what, int64_t index, int64_t count) {
@@ -74,7 +79,7 @@ static void checkIndex(const char *what, int64_t index, int64_t count) {
 }
 
 std::vector<uint8_t> Plan::dense(int64_t head, int64_t batch) const {
-  const runtime::Plan &plan = impl->plan;
+  const runtime::Plan &plan = data();
   checkIndex("head", head, plan.heads());
   checkIndex("batch entry", batch, plan.batches);
   uint32_t table = plan.tableFor(batch, head);
@@ -82,23 +87,24 @@ std::vector<uint8_t> Plan::dense(int64_t head, int64_t batch) const {
 }
 
 Plan Plan::ofHead(int64_t head) const {
-  checkIndex("head", head, impl->plan.heads());
-  auto result = std::make_shared<Impl>(*impl);
-  runtime::Plan &plan = result->plan;
-  plan.tableOf.clear();
+  checkIndex("head", head, data().heads());
+  auto plan = std::make_shared<runtime::Plan>(data());
+  plan->tableOf.clear();
   double density = 0;
-  for (int64_t batch = 0; batch < plan.batches; ++batch) {
-    plan.tableOf.push_back(impl->plan.tableFor(batch, head));
-    density += double(plan.tables[plan.tableOf.back()].pairsInMask);
+  for (int64_t batch = 0; batch < plan->batches; ++batch) {
+    plan->tableOf.push_back(data().tableFor(batch, head));
+    density += double(plan->tables[plan->tableOf.back()].pairsInMask);
   }
-  const runtime::Grid &grid = plan.grid;
-  double pairs = double(grid.queries.size()) * double(grid.keys.size()) * double(plan.batches);
-  plan.density = pairs == 0 ? 0 : density / pairs;
+  const runtime::Grid &grid = plan->grid;
+  double pairs = double(grid.queries.size()) * double(grid.keys.size()) * double(plan->batches);
+  plan->density = pairs == 0 ? 0 : density / pairs;
+  auto result = std::make_shared<Impl>(*impl);
+  result->plan = std::move(plan);
   return Plan(std::move(result));
 }
 
 std::vector<int64_t> Plan::tilePairs(int64_t first, int64_t last, int64_t head, int64_t batch) const {
-  const runtime::Plan &plan = impl->plan;
+  const runtime::Plan &plan = data();
   checkIndex("head", head, plan.heads());
   checkIndex("batch entry", batch, plan.batches);
   if (plan.major != runtime::Major::Query || plan.grid.isSliced())
@@ -147,8 +153,8 @@ Plan Plan::fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_
   segment.name = "tokens";
   segment.axes = {"token"};
   segment.extents = {tokens};
-  auto impl = std::make_shared<Impl>();
-  runtime::Plan &plan = impl->plan;
+  auto made = std::make_shared<runtime::Plan>();
+  runtime::Plan &plan = *made;
   plan.grid = valueOrRaise(flatGrid({segment}, queryTile, keyTile));
   plan.pattern = "blocks";
   plan.rounding = "given";
@@ -167,6 +173,8 @@ Plan Plan::fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_
   }
   plan.masks.resize(plan.tables.size());
   plan.density = tokens == 0 ? 0 : density / double(blocks.size()) / double(tokens) / double(tokens);
+  auto impl = std::make_shared<Impl>();
+  impl->plan = std::move(made);
   return Plan(std::move(impl));
 }
 

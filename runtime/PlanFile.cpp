@@ -145,6 +145,7 @@ std::string writePlan(const Plan &plan) {
   const auto &[pattern, parameters, rounding, major, grid, tables, batches, tableOf, coordinates, segmentIds, masks,
                density] = plan;
   ByteWriter writer;
+  writer.bytes.reserve(size_t(bytesOf(plan)) + 4096);
   writer.bytes = magic;
   writer.number(planFileVersion);
   for (const std::string *text : {&pattern, &parameters, &rounding})

@@ -5,7 +5,7 @@
 // from first to last, and pieces merge in key order.
 #include "compiler/cpu/Attention.h"
 #include "compiler/cpu/EmitKernel.h"
-#include "compiler/cpu/JitEngine.h"
+#include "compiler/cpu/KernelCache.h"
 #include "compiler/cpu/RowRunner.h"
 #include "compiler/cpu/Target.h"
 #include "runtime/ThreadPool.h"

@@ -17,10 +17,6 @@
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
-#include <chrono>
-#include <deque>
-#include <future>
-#include <map>
 #include <mutex>
 
 namespace falloff::cpu {
@@ -35,12 +31,17 @@ T take(llvm::Expected<T> value) {
   return std::move(*value);
 }
 
-std::unique_ptr<llvm::TargetMachine> makeMachine(Level level) {
+/// For compiling, and for the linker to know the layout of data.
+void initializeTarget() {
   static std::once_flag once;
   std::call_once(once, [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
   });
+}
+
+std::unique_ptr<llvm::TargetMachine> makeMachine(Level level) {
+  initializeTarget();
   llvm::Triple triple(llvm::sys::getProcessTriple());
   std::string error;
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
@@ -61,12 +62,17 @@ struct Translation {
   std::unique_ptr<llvm::Module> module;
   std::string diagnostics;
 
-  Translation(Level level, const ModuleMaker &make) : machine(makeMachine(level)) {
+  /// `text`, unless null, receives the module as it is made.
+  Translation(Level level, const ModuleMaker &make, std::string *text = nullptr) : machine(makeMachine(level)) {
     mlir::ScopedDiagnosticHandler handler(context.get(), [&](mlir::Diagnostic &diagnostic) {
       diagnostics += diagnostic.str() + "; ";
       return mlir::success();
     });
     mlir::OwningOpRef<mlir::ModuleOp> source = make(*context);
+    if (text) {
+      llvm::raw_string_ostream stream(*text);
+      source->print(stream);
+    }
     if (mlir::failed(lowerToLLVM(*source)))
       fail(diagnostics);
     module = mlir::translateModuleToLLVMIR(*source, *llvmContext, "falloff");
@@ -96,6 +102,7 @@ struct Translation {
 class LoadedCode : public Code {
 public:
   explicit LoadedCode(std::string object) {
+    initializeTarget();
     bytes = std::move(object);
     jit = take(llvm::orc::LLJITBuilder().create());
     auto process =
@@ -114,11 +121,11 @@ private:
 
 Code::~Code() = default;
 
-std::string compileObject(Level level, const ModuleMaker &make) {
-  return Translation(level, make).emit(llvm::CodeGenFileType::ObjectFile);
+std::string compileObject(Level level, const ModuleMaker &make, std::string *source) {
+  return Translation(level, make, source).emit(llvm::CodeGenFileType::ObjectFile);
 }
 
-std::shared_ptr<const Code> loadObject(std::string object) { return std::make_shared<LoadedCode>(std::move(object)); }
+std::shared_ptr<Code> loadObject(std::string object) { return std::make_shared<LoadedCode>(std::move(object)); }
 
 std::string print(Level level, const ModuleMaker &make, Listing listing) {
   std::string text;
@@ -133,44 +140,6 @@ std::string print(Level level, const ModuleMaker &make, Listing listing) {
     return translation.emit(llvm::CodeGenFileType::AssemblyFile);
   translation.module->print(stream, nullptr);
   return text;
-}
-
-std::shared_ptr<const Code> compileOnce(const std::string &key, Level level, const ModuleMaker &make) {
-  using Future = std::shared_future<std::shared_ptr<const Code>>;
-  static std::mutex mutex;
-  static std::map<std::string, Future> known;
-  static std::deque<std::string> order;
-  constexpr size_t capacity = 256;
-
-  std::string name = std::string(nameOf(level)) + " " + key;
-  std::promise<std::shared_ptr<const Code>> promise;
-  {
-    std::unique_lock<std::mutex> lock(mutex);
-    auto found = known.find(name);
-    if (found != known.end()) {
-      Future future = found->second;
-      lock.unlock();
-      return future.get();
-    }
-    known[name] = promise.get_future().share();
-    order.push_back(name);
-    if (order.size() > capacity) {
-      known.erase(order.front());
-      order.pop_front();
-    }
-  }
-  try {
-    auto start = std::chrono::steady_clock::now();
-    auto code = std::make_shared<LoadedCode>(compileObject(level, make));
-    code->compileSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    promise.set_value(code);
-    return code;
-  } catch (...) {
-    promise.set_exception(std::current_exception());
-    std::lock_guard<std::mutex> lock(mutex);
-    known.erase(name);
-    throw;
-  }
 }
 
 } // namespace falloff::cpu

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Compiles MLIR modules of kernels to machine code in this process, once for
-// each key.
+// Compiles MLIR modules of kernels to object code, and loads that into this process.
 #ifndef FALLOFF_COMPILER_CPU_JITENGINE_H
 #define FALLOFF_COMPILER_CPU_JITENGINE_H
 
@@ -28,7 +27,7 @@ public:
   virtual void *find(const std::string &name) const = 0;
   /// The object file it was loaded from.
   const std::string &object() const { return bytes; }
-  double compileSeconds = 0; ///< from emission to callable
+  double compileSeconds = 0; ///< that it took to compile, or to load from disk
 
 protected:
   std::string bytes;
@@ -36,14 +35,9 @@ protected:
 
 using ModuleMaker = std::function<mlir::OwningOpRef<mlir::ModuleOp>(mlir::MLIRContext &)>;
 
-/// Code of a key, compiled by the first thread that asks while others wait for
-/// it. At most 256 are kept, the oldest dropped first. Throws
-/// std::runtime_error with the compiler's words if it refuses the module.
-std::shared_ptr<const Code> compileOnce(const std::string &key, Level level, const ModuleMaker &make);
-
-/// Object code of a module for a processor, and what loads it again.
-std::string compileObject(Level level, const ModuleMaker &make);
-std::shared_ptr<const Code> loadObject(std::string object);
+/// Object code of a module for a processor, and what loads it again. `source`, unless null, receives the module's text.
+std::string compileObject(Level level, const ModuleMaker &make, std::string *source = nullptr);
+std::shared_ptr<Code> loadObject(std::string object);
 
 enum class Listing { Mlir, Llvm, Assembly };
 std::string print(Level level, const ModuleMaker &make, Listing listing);

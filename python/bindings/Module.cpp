@@ -13,4 +13,5 @@ PYBIND11_MODULE(_falloff, module) {
   bindPlan(module); // before Mask, whose signatures name it
   bindMask(module);
   bindAttention(module);
+  bindCache(module);
 }

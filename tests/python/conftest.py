@@ -1,9 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the property tests: how many random cases, and from which seed on."""
+"""Options of the property tests: how many random cases, and from which seed on; and a cache on disk
+of the tests' own, since they never write to the user's."""
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+
 import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main() -> Iterator[None]:
+    """Before anything of falloff is imported; processes that tests start inherit it."""
+    for name in ("FALLOFF_DISABLE_CACHE", "FALLOFF_DUMP_DIR", "FALLOFF_LOG_LEVEL"):
+        os.environ.pop(name, None)
+    with tempfile.TemporaryDirectory(prefix="falloff-tests-") as folder:
+        os.environ["FALLOFF_CACHE_DIR"] = folder
+        return (yield)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,7 +3,7 @@
 // Functors against the meaning of each kind of set, written here pair by pair from SetProgram.h, over random trees of
 // sets, coordinates and tables. A failure prints its seed.
 #include "compiler/cpu/EmitFunctor.h"
-#include "compiler/cpu/JitEngine.h"
+#include "compiler/cpu/KernelCache.h"
 #include "compiler/cpu/Target.h"
 #include "gtest/gtest.h"
 #include <algorithm>

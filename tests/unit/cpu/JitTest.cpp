@@ -2,7 +2,7 @@
 //
 // The kernel compiler: one compile a key, object code that loads again, listings, refusals.
 #include "compiler/cpu/EmitKernel.h"
-#include "compiler/cpu/JitEngine.h"
+#include "compiler/cpu/KernelCache.h"
 #include "compiler/cpu/Target.h"
 #include "gtest/gtest.h"
 #include <atomic>
