@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import falloff
 from falloff.cli import (
     bench,
+    cache,
     check,
     commands,
     compare,
@@ -52,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
         bench.add_bench,
         compare.add_compare,
         fit.add_fit,
+        cache.add_cache,
         doctor.add_doctor,
         completion.add_completion,
         report.add_report,

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cache on disk: plans and kernels that processes of a user share.
+
+Nothing here is needed to use it; it fills by itself and stays below 512 MiB. It lies in
+``FALLOFF_CACHE_DIR``, else in ``$XDG_CACHE_HOME/falloff``, else in ``~/.cache/falloff``;
+``FALLOFF_DISABLE_CACHE=1`` does without.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from falloff import _falloff
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A plan or a kernel on disk."""
+
+    kind: str
+    """``"kernel"`` or ``"plan"``."""
+    name: str
+    """Name of its files, without the extension."""
+    what: str
+    """What it is, in a line; empty for a file that this version cannot read."""
+    key: str
+    """All that it depends on; empty for a file that this version cannot read."""
+    bytes: int
+    """With the source that is kept beside it."""
+    last_used: datetime
+    """In UTC."""
+
+
+def path() -> Path:
+    """The folder of the cache, which need not be there yet.
+
+    Raises OSError where the environment names none.
+    """
+    folder = _falloff.cache_folder()
+    if not folder:
+        raise OSError(
+            "expects HOME, XDG_CACHE_HOME or FALLOFF_CACHE_DIR to say where the cache lies, "
+            "but none of them is set"
+        )
+    return Path(folder)
+
+
+def entries() -> list[Entry]:
+    """Everything in the cache, what was used last first."""
+    return [_entry(entry) for entry in _falloff.cache_entries(str(path()))]
+
+
+def clear() -> tuple[int, int]:
+    """Removes everything from the cache; returns the number of entries and of bytes removed.
+
+    Processes that run keep what they have loaded. Raises OSError where a file cannot be removed.
+    """
+    return _falloff.clear_cache(str(path()))
+
+
+def _entry(found: _falloff.CacheEntry) -> Entry:
+    key = found.key.decode("utf-8", "replace")
+    used = datetime.fromtimestamp(found.last_used_ns / 1e9, UTC)
+    return Entry(found.kind, found.name, _what(found.kind, key), key, found.bytes, used)
+
+
+def _what(kind: str, key: str) -> str:
+    """One line of a key, whose own lines say who made it, then what it is."""
+    lines = key.splitlines()
+    if len(lines) < 3:
+        return ""
+    if kind == "kernel":
+        return f"{lines[2]}, {lines[1]}"
+    return f"{lines[1].strip()}; {lines[2]}"
