@@ -132,6 +132,8 @@ def test_the_pattern_of_the_readme_is_radial_of_the_library(tmp_path: Path) -> N
     [
         ("```console\n$ falloff check causal\n@causal: fine\n```\n", "expects\n@causal: fine"),
         ("```console\n$ falloff check causle\n```\n", "expects"),
+        ("```console\n$ echo a 1.52e-01 b\na 1.50e-01 b\n```\n", "but got\na 1.52e-01"),
+        ("```console\n$ echo 3\n4\n```\n", "but got\n3"),
         ("```sh\nfalloff check causle\n```\n", "exits with 1"),
         ("```sh\nfalse | true\n```\n", "exits with 1"),
         ("```pycon\n>>> 1 + 1\n3\n```\n", "Expected:\n    3"),
@@ -150,7 +152,8 @@ def test_what_a_page_shows(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "```sh\n# not a command\ncat > a.txt <<'END'\none\ntwo\nEND\n```\n\n"
-        "```console\n$ cat a.txt\none\n...\n$ falloff check causle\n...\n```\n\n"
+        "```console\n$ cat a.txt\none\n...\n$ echo a 1.52e-01 b\na 1.51e-01 b\n"
+        "$ falloff check causle\n...\n```\n\n"
         "```python\nx = 4\n```\n\n```pycon\n>>> x\n4\n```\n\n```text\nanything\n```\n"
     )
     assert run_page(page, tmp_path) == 4
