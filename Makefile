@@ -81,6 +81,7 @@ format: setup-python
 
 docs: build
 	@cmake --build $(BUILD) --target falloff-docs
+	@$(PYTHON_BIN)/python scripts/radial_rules.py
 
 clean:
 	rm -rf build
