@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/radial-rules.md shows what the patterns do: its tables, pictures and commands."""
+"""docs/radial-rules.md shows what the patterns do: its tables and pictures."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
-import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from falloff.cli import main
 
 from test_api import pixels
 
@@ -50,14 +48,6 @@ def test_all_pictures_are_drawn() -> None:
     files = {path.stem for path in (ROOT / "docs" / "radial-rules").iterdir()}
     assert files == set(SCRIPT.DRAWINGS)
     assert set(re.findall(r"radial-rules/([\w-]+)\.png", PAGE)) == files
-
-
-def test_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    commands = re.findall(r"^falloff (.*)$", PAGE, re.MULTILINE)
-    assert len(commands) == 1
-    for command in commands:
-        assert main(shlex.split(command)) == 0
-        assert capsys.readouterr().out
 
 
 def test_the_earlier_rule_is_one_of_wan() -> None:
