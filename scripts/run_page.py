@@ -4,8 +4,8 @@
 python scripts/run_page.py docs/tutorial.md
 
 `sh` blocks run line by line and must succeed. In `console` blocks a line after `$ ` runs, and must
-print what stands beneath it: `...` stands for any lines, and the last digit of a number with a point
-may be one off. It may fail if that is what is shown.
+print what stands beneath it: `...` stands for any lines, and the last digit of a number with a
+point may be one off. It may fail if that is what is shown.
 `python` blocks of a page run one after the other in one namespace, `pycon` blocks as doctests
 there. `mlir` blocks are checked as patterns. `text` is for reading.
 """

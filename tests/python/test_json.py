@@ -29,6 +29,7 @@ COMMANDS = {
         ["solve", *RADIAL, "--parameter", "sinks", "--speedup", "1.03", "--tile", "1x8"],
     ],
     "compare": [["compare", *RADIAL, "--qkv", "qkv.npz"]],
+    "cache ls": [["cache", "ls"]],
     "fit": [["fit", "qkv.npz", "--frames", "3", "--tokens-per-frame", "24"]],
 }
 
@@ -64,6 +65,8 @@ def test_keys_are_those_documented(
     monkeypatch.chdir(tmp_path)
     tensors = np.random.default_rng(0).standard_normal((3, 1, 72, 1, 8))
     np.savez("qkv.npz", **dict(zip("qkv", tensors, strict=True)))
+    assert main(["compare", *RADIAL, "--qkv", "qkv.npz"]) == 0  # leaves something in the cache
+    capsys.readouterr()
     keys = documented(command)
     assert keys
     for arguments in COMMANDS[command]:
