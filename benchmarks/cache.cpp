@@ -2,7 +2,8 @@
 //
 // What the caches cost, one JSON object on stdout:
 //
-//   falloff-bench-cache look-ups LIBRARY            nanoseconds a look-up of what is there, alone and among threads
+//   falloff-bench-cache look-ups LIBRARY            nanoseconds of a processor for a look-up of what is there, alone
+//                                                   and among threads
 //   falloff-bench-cache load LIBRARY PATTERN DTYPE  milliseconds from asking for each kernel to calling it, in this
 //                                                   new process: from disk if it is there, else compiled
 //   falloff-bench-cache plan LIBRARY FRAMES PATCHES TILE ROUNDING
@@ -21,6 +22,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <thread>
 
 using namespace falloff;
@@ -29,7 +31,14 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// Seconds a call of `body`, which `threads` do at once `count` times each: the mean over all calls.
+double processorTime() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
+}
+
+/// Seconds of a processor that a call of `body` takes, which `threads` do at once `count` times each: the mean over all
+/// calls. By the wall, more threads than processors would only show that they take turns.
 template <typename Body>
 double secondsACall(int threads, int count, Body body) {
   std::atomic<int> ready{0};
@@ -39,10 +48,10 @@ double secondsACall(int threads, int count, Body body) {
     workers.emplace_back([&, number] {
       for (++ready; ready < threads;)
         std::this_thread::yield();
-      double start = now();
+      double start = processorTime();
       for (int i = 0; i < count; ++i)
         body();
-      seconds[number] = (now() - start) / count;
+      seconds[number] = (processorTime() - start) / count;
     });
   double sum = 0;
   for (int number = 0; number < threads; ++number) {
@@ -52,12 +61,14 @@ double secondsACall(int threads, int count, Body body) {
   return sum / threads;
 }
 
-/// The best of several: what the processor can do, whatever else it does.
+/// The best of several rounds, each long enough for threads to meet: what the processor can do, whatever else it does.
 template <typename Body>
 double best(int threads, Body body) {
+  constexpr double round = 0.02;
+  int count = std::max(100, int(round / secondsACall(1, 1000, body)));
   double least = 1e9;
-  for (int round = 0; round < 5; ++round)
-    least = std::min(least, secondsACall(threads, 100000 / threads, body));
+  for (int i = 0; i < 5; ++i)
+    least = std::min(least, secondsACall(threads, count, body));
   return least;
 }
 

@@ -181,6 +181,8 @@ std::string findFault(const Plan &plan) {
       return fault;
     if (std::string fault = findOrderFault(table, rows, columns); !fault.empty())
       return fault;
+    if (std::min({table.pairsInMask, table.pairsComputed, table.pairsIssued, table.pairsLost}) < 0)
+      return "number of pairs";
   }
   if (plan.tables.empty() || plan.tableOf.empty() || plan.batches < 1 || uint64_t(plan.batches) > plan.tableOf.size() ||
       plan.tableOf.size() % plan.batches != 0)

@@ -74,7 +74,7 @@ int64_t walk(const Plan &plan) {
     seen += int64_t(turned.runs.size());
   }
   for (int64_t head = 0; head < plan.heads(); ++head)
-    seen += plan.tables[plan.tableFor(plan.batches - 1, head)].pairsInMask;
+    seen += plan.tables[plan.tableFor(plan.batches - 1, head)].pairsInMask > 0;
   return seen;
 }
 
@@ -146,6 +146,7 @@ TEST(PlanFile, FaultsAreFound) {
   EXPECT_EQ(findFault(changed([](Plan &plan) { plan.tables[0].rowOrder[0] = 1; })), "order of rows");
   EXPECT_EQ(findFault(changed([](Plan &plan) { plan.tables[0].splits[0].firstTiles[1] = 5; })), "split of a row");
   EXPECT_EQ(findFault(changed([](Plan &plan) { plan.tables[0].splits[1].row = 2; })), "split of a row");
+  EXPECT_EQ(findFault(changed([](Plan &plan) { plan.tables[1].pairsLost = -1; })), "number of pairs");
   EXPECT_EQ(findFault(changed([](Plan &plan) { plan.tables.clear(); })), "number of tables");
   EXPECT_EQ(findFault(changed([](Plan &plan) { plan.batches = 2; })), "number of tables");
   EXPECT_EQ(findFault(changed([](Plan &plan) { plan.tableOf[2] = 2; })), "table of a head");
