@@ -61,7 +61,7 @@ def test_where_caches_lie(variable: str, monkeypatch: pytest.MonkeyPatch, tmp_pa
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, str(tmp_path / "deep"))
     below = {"FALLOFF_CACHE_DIR": "", "XDG_CACHE_HOME": "falloff", "HOME": ".cache/falloff"}
-    cache = doctor.examine()["cache"]
+    cache = doctor._cache()
     assert Path(cache["path"]) == tmp_path / "deep" / below[variable]
     assert cache["ok"]
     assert list(tmp_path.iterdir()) == [], "asking leaves nothing behind"
@@ -83,11 +83,19 @@ def test_a_cache_that_cannot_be_written(
     assert cache == {"path": str(file / "below"), "disabled": True, "problem": None, "ok": True}
 
 
+def test_no_cache_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FALLOFF_CACHE_DIR", "XDG_CACHE_HOME", "HOME", "FALLOFF_DISABLE_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    cache = doctor._cache()
+    assert (cache["path"], cache["ok"]) == (None, False)
+    assert "none of them is set" in cache["problem"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="the root user writes anywhere")
 def test_a_read_only_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     monkeypatch.setenv("FALLOFF_CACHE_DIR", str(tmp_path / "cache"))
-    assert "Permission denied" in doctor.examine()["cache"]["problem"]
+    assert "Permission denied" in doctor._cache()["problem"]
 
 
 def build(path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import falloff
-from falloff import _falloff, _find_cuda
+from falloff import _falloff, _find_cuda, cache
 from falloff._falloff import View
 from falloff.cli.commands import Subparsers
 
@@ -88,17 +88,15 @@ def _processor() -> dict[str, Any]:
 
 def _cache() -> dict[str, Any]:
     disabled = os.environ.get("FALLOFF_DISABLE_CACHE", "") not in ("", "0")
-    folder = cache_folder()
-    problem = None if disabled else _write_problem(folder)
-    return {"path": str(folder), "disabled": disabled, "problem": problem, "ok": problem is None}
-
-
-def cache_folder() -> Path:
-    """$FALLOFF_CACHE_DIR, else falloff below $XDG_CACHE_HOME, else ~/.cache/falloff."""
-    if given := os.environ.get("FALLOFF_CACHE_DIR"):
-        return Path(given)
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path("~/.cache").expanduser()) / "falloff"
+    path, problem = None, None
+    try:
+        folder = cache.path()
+    except OSError as error:  # the environment names none
+        problem = str(error)
+    else:
+        path, problem = str(folder), _write_problem(folder)
+    problem = None if disabled else problem
+    return {"path": path, "disabled": disabled, "problem": problem, "ok": problem is None}
 
 
 def _write_problem(folder: Path) -> str | None:
@@ -196,11 +194,12 @@ def _processor_text(report: dict[str, Any]) -> list[str]:
 
 
 def _cache_text(report: dict[str, Any]) -> list[str]:
-    cache = report["cache"]
-    state = "writable" if cache["ok"] else f"NOT writable: {cache['problem']}"
-    if not cache["ok"]:
+    found = report["cache"]
+    state = "writable" if found["ok"] else f"NOT writable: {found['problem']}"
+    if not found["ok"]:
         state += "; FALLOFF_CACHE_DIR names another folder, FALLOFF_DISABLE_CACHE=1 does without"
-    return [_line("cache", f"{cache['path']}: {'off' if cache['disabled'] else state}")]
+    state = "off" if found["disabled"] else state
+    return [_line("cache", f"{found['path']}: {state}" if found["path"] else state)]
 
 
 def _cuda_text(report: dict[str, Any]) -> list[str]:
