@@ -89,10 +89,12 @@ def describe(mask: Mask, plan: Plan | None, head: int) -> dict[str, Any]:
         "kinds": _packed(kinds),
         "in_mask": _packed(in_mask.astype("<u4")),
         "computed": _packed(computed.astype("<u4")),
-        "bits": None,
+        "mask_bits": None,
+        "computed_bits": None,
     }
     if mask.tokens**2 <= _MAX_PAIRS:
-        result["bits"] = _packed(np.packbits(_dense(mask, head), bitorder="little"))
+        result["mask_bits"] = _bits(_dense(mask, head))
+        result["computed_bits"] = _bits(plan.to_dense(head=head if plan.heads else None))
     return result
 
 
@@ -165,6 +167,11 @@ def _dense(mask: Mask, head: int) -> NDArray[np.bool_]:
             parts.append(mask._impl.sample(tokens[first : first + step], tokens, head))
             progress.advance(step, "drawing pairs")
     return np.concatenate(parts)
+
+
+def _bits(pairs: NDArray[np.bool_]) -> str:
+    """By token number, queries row by row, the first in the lowest bit."""
+    return _packed(np.packbits(pairs, bitorder="little"))
 
 
 def _packed(values: NDArray[Any]) -> str:

@@ -71,9 +71,10 @@ def check(mask: falloff.Mask, plan: falloff.Plan, head: int | None) -> None:
     assert data["tiles"] == {name: (kinds == code).sum() for code, name in enumerate(KINDS)}
     assert data["pairs"]["in_mask"] == pairs.sum()
     assert data["pairs"]["computed"] == computed.sum()
-    bits = np.frombuffer(zlib.decompress(base64.b64decode(data["bits"])), np.uint8)
-    held = np.unpackbits(bits, bitorder="little", count=mask.tokens**2)
-    np.testing.assert_array_equal(held.reshape(pairs.shape).astype(bool), pairs)
+    for name, whole in (("mask_bits", pairs), ("computed_bits", computed)):
+        bits = np.frombuffer(zlib.decompress(base64.b64decode(data[name])), np.uint8)
+        held = np.unpackbits(bits, bitorder="little", count=mask.tokens**2)
+        np.testing.assert_array_equal(held.reshape(whole.shape).astype(bool), whole)
 
 
 @pytest.mark.parametrize("example", EXAMPLES[::3], ids=str)
@@ -135,7 +136,7 @@ def test_pages_of_large_masks_are_small(sizes: dict[str, int], coarser: bool, mo
     assert len(page) < most
     data = data_of(page)
     assert data["coarser"] == coarser
-    assert data["bits"] is None
+    assert data["mask_bits"] is data["computed_bits"] is None
     assert data["in_mask"].sum() == pytest.approx(mask.density * mask.tokens**2)
     video = data["grid"]["segments"][0]
     assert video["query_tile"][0] == video["key_tile"][0] == 1, "frames stay apart"
