@@ -47,6 +47,7 @@ def _look_ups(folder: str) -> Iterator[Line]:
         "value": "look-up in the memory cache",
         "plan": "mask.plan() of a plan that is there",
         "kernel": "kernel that is there",
+        "functor": "radial's functor that is there, its key put together",
     }
     for name, what in names.items():
         for threads in (1, 2, 16):

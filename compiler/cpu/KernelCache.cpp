@@ -97,6 +97,8 @@ std::shared_ptr<Code> load(const std::string &what, Level level, const ModuleMak
     log(LogLevel::Warning, std::string("a kernel of the cache does not load and is compiled again: ") + error.what());
     object = compileHere(what, level, make, nullptr);
     code = loadObject(object.bytes);
+    if (std::shared_ptr<DiskCache> disk = DiskCache::shared())
+      disk->store(EntryKind::Kernel, kernelKey(what, level), object.bytes);
   }
   code->compileSeconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   report(object.isNew ? "compiled" : "loaded", what, level, code->compileSeconds);

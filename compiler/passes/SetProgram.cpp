@@ -2,6 +2,7 @@
 //
 // The text that two set programs share exactly if one functor serves both.
 #include "compiler/passes/SetProgram.h"
+#include <charconv>
 
 using namespace falloff;
 
@@ -10,7 +11,13 @@ namespace {
 /// Writes numbers separated by blanks, lists in brackets.
 class KeyWriter {
 public:
-  void number(int64_t value) { text += std::to_string(value) + ' '; }
+  KeyWriter() { text.reserve(1024); } // asked for at each call of attention
+  void number(int64_t value) {
+    char digits[24];
+    char *end = std::to_chars(digits, digits + sizeof digits - 1, value).ptr;
+    *end++ = ' ';
+    text.append(digits, end);
+  }
   void list(const std::vector<int32_t> &values) {
     text += '[';
     for (int32_t value : values)

@@ -8,6 +8,7 @@ Nothing here is needed to use it; it fills by itself and stays below 512 MiB. It
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +72,7 @@ def _what(kind: str, key: str) -> str:
     lines = key.splitlines()
     if len(lines) < 3:
         return ""
-    if kind == "kernel":
-        return f"{lines[2]}, {lines[1]}"
-    return f"{lines[1].strip()}; {lines[2]}"
+    if kind == "plan":
+        return f"{lines[1].strip()}; {lines[2]}"
+    title = re.split(r" (?=\d)", lines[2], maxsplit=1)[0]  # a functor's sets follow as numbers
+    return f"{title}, {lines[1]}"
