@@ -47,13 +47,13 @@ def _look_ups(folder: str) -> Iterator[Line]:
         "value": "look-up in the memory cache",
         "plan": "mask.plan() of a plan that is there",
         "kernel": "kernel that is there",
-        "functor": "radial's functor that is there, its key put together",
+        "functor": "functor that is there, key and all",
     }
     for name, what in names.items():
         for threads in (1, 2, 16):
             among = "one thread" if threads == 1 else f"{threads} threads at once"
             us = found[f"{name}_{threads}"] / 1e3
-            yield Line(f"{what}, {among}", us, "µs", 2, at_most=True)
+            yield Line(f"{what}, {among}", us, "µs", 2, at_most=True, note="of a processor")
 
 
 def _kernels(folder: str, repeats: int) -> Iterator[Line]:
