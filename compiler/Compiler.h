@@ -156,6 +156,7 @@ struct AttentionOptions {
   std::vector<int64_t> textLengths; ///< per batch entry, for the segment with axis `token`; empty: whole
   int threads = 0;                  ///< 0: all processors this process may use
   std::string features;             ///< "native" or empty, "avx512", "avx2", "generic": what kernels may use
+  std::string recipe;               ///< of q k^T: empty (in the tensors' type), or "int8" (runtime/Recipe.h)
 };
 
 /// out = softmax(scale q k^T, over the plan's pairs) v. All tensors are views in (batch, tokens, heads, dim) order of
@@ -165,7 +166,7 @@ void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor
 
 /// The kernels that `attention` would run, at any head dimension: stage "mlir", "llvm" or "asm".
 std::string printKernel(const Plan &plan, const std::string &dtype, const std::string &stage,
-                        const std::string &features);
+                        const std::string &features, const std::string &recipe = "");
 
 /// A processor's name and the vector features kernels are compiled for.
 std::string describeTarget(const std::string &features);

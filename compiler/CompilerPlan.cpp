@@ -194,6 +194,14 @@ static auto translated(Body body) {
   }
 }
 
+static std::optional<runtime::Recipe> parseRecipe(const std::string &name) {
+  if (name.empty())
+    return std::nullopt;
+  if (const runtime::Recipe *recipe = runtime::findRecipe(name))
+    return *recipe;
+  throw Error("expects recipe int8 or none, but got '" + name + "'");
+}
+
 void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
                const runtime::Tensor &out, const runtime::Tensor &lse, const AttentionOptions &options) {
   cpu::Options launch;
@@ -201,6 +209,7 @@ void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor
   launch.textLengths = options.textLengths;
   launch.threads = options.threads;
   launch.features = options.features;
+  launch.recipe = parseRecipe(options.recipe);
   translated([&] { cpu::attention(plan.data(), programOf(plan), q, k, v, out, lse, launch); });
 }
 
@@ -213,8 +222,10 @@ static runtime::DType parseDType(const std::string &text) {
 }
 
 std::string printKernel(const Plan &plan, const std::string &dtype, const std::string &stage,
-                        const std::string &features) {
-  return translated([&] { return cpu::printKernel(plan.data(), programOf(plan), parseDType(dtype), stage, features); });
+                        const std::string &features, const std::string &recipe) {
+  bool quantised = parseRecipe(recipe).has_value();
+  return translated(
+      [&] { return cpu::printKernel(plan.data(), programOf(plan), parseDType(dtype), stage, features, quantised); });
 }
 
 std::string describeTarget(const std::string &features) {

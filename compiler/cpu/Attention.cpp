@@ -6,6 +6,7 @@
 #include "compiler/cpu/Attention.h"
 #include "compiler/cpu/EmitKernel.h"
 #include "compiler/cpu/KernelCache.h"
+#include "compiler/cpu/Quantise.h"
 #include "compiler/cpu/RowRunner.h"
 #include "compiler/cpu/Target.h"
 #include "runtime/ThreadPool.h"
@@ -61,7 +62,9 @@ bool hasTestedTile(const runtime::Plan &plan) {
 
 Kernels compile(const runtime::Plan &plan, const SetProgram *program, const KernelSpec &spec) {
   Kernels kernels;
-  kernels.step = compileOnce(spec.pairs ? "step of bf16 pairs" : "step of float32", spec.level, stepMaker(spec));
+  std::string name =
+      std::string(spec.quantised ? "step of int8 and " : "step of ") + (spec.pairs ? "bf16 pairs" : "float32");
+  kernels.step = compileOnce(name, spec.level, stepMaker(spec));
   if (!hasTestedTile(plan))
     return kernels;
   if (!program)
@@ -85,6 +88,9 @@ private:
   void shapeCall(const SetProgram *program);
   void prepareTables();
   void packChunk(int64_t first, int64_t count);
+  void packPanel(int64_t pair, int64_t number, char *head);
+  PackedHead packedHead(const char *head) const;
+  double smoothedLogSum(int64_t batch, int64_t head, int64_t token) const;
   void runChunk(int64_t first, int64_t count);
   struct Item;
   std::vector<Item> itemsOf(int64_t first, int64_t count, std::vector<std::vector<PieceResult>> &results);
@@ -112,7 +118,10 @@ private:
   std::vector<QueryRows> rows;   ///< by table
   std::vector<CoordinateReader> readers;
   std::vector<TableData> tables;
-  int64_t keyBytes = 0, valueStride = 0, headBytes = 0;
+  // A packed head: panels of values, of keys, and the scales of keys.
+  int64_t valueStride = 0, firstKey = 0, firstScale = 0, headBytes = 0;
+  double scale = 0;         ///< of natural exponents, with its sign
+  std::vector<float> means; ///< of keys, with a recipe: [batch][key head][dim]
   Buffer packed;
 };
 
@@ -127,26 +136,28 @@ Call::Call(const runtime::Plan &plan, const SetProgram *program, const Tensor &q
 }
 
 void Call::shapeCall(const SetProgram *program) {
-  shape.spec = specFor(parseLevel(options.features), q.dtype);
+  shape.spec = specFor(parseLevel(options.features), q.dtype, options.recipe.has_value());
+  shape.recipe = options.recipe.value_or(runtime::Recipe());
   kernels = compile(plan, program, shape.spec);
   shape.step = reinterpret_cast<Step>(kernels.step->find("step"));
   if (kernels.functor)
     shape.functor = reinterpret_cast<Functor>(kernels.functor->find("pairs"));
-  int64_t panel = shape.spec.panel(), unit = shape.spec.unit();
+  int64_t panel = shape.spec.panel(), unit = shape.spec.scoreUnit();
   shape.depth = (q.sizes[3] + unit - 1) / unit;
   shape.valueDim = v.sizes[3];
   shape.valuePanels = (shape.valueDim + panel - 1) / panel;
-  double scale = options.scale ? double(*options.scale) : 1 / std::sqrt(double(q.sizes[3]));
+  scale = options.scale ? double(*options.scale) : 1 / std::sqrt(double(q.sizes[3]));
   // A scale of 0 would make NaN of a masked score, -inf; the least above it gives the same weights.
   shape.scale = std::max(float(std::fabs(scale) * 1.4426950408889634), std::numeric_limits<float>::min());
   shape.negate = scale < 0;
   // Blocks of whole groups, large enough for K and V to be read from the second-level cache, not from memory.
   int64_t multiple = shape.spec.rowMultiple(), capacity = std::max<int64_t>(plan.grid.queryCapacity, 1);
   shape.blockRows = std::min<int64_t>((capacity + multiple - 1) / multiple * multiple, 240);
-  keyBytes = layout.panels() * panel * shape.depth * 4;
   // Some lines more than a power of two, so that value panels of one step do not fall in the same cache sets.
-  valueStride = layout.panels() * panel * panel * shape.spec.elementBytes() + 9 * 64;
-  headBytes = (keyBytes + 63) / 64 * 64 + valueStride * shape.valuePanels;
+  valueStride = layout.panels() * panel * panel * shape.spec.valueBytes() + 9 * 64;
+  firstKey = valueStride * shape.valuePanels;
+  firstScale = firstKey + layout.panels() * panel * shape.depth * 4;
+  headBytes = firstScale + (shape.spec.quantised ? layout.panels() * panel * 4 : 0);
 }
 
 void Call::prepareTables() {
@@ -187,6 +198,12 @@ void Call::run() {
   int64_t chunk = std::clamp<int64_t>(budget / std::max<int64_t>(headBytes, 1), 1, std::max<int64_t>(pairs, 1));
   if (pairs == 0)
     return;
+  if (shape.spec.quantised) {
+    std::vector<TokenRange> missing;
+    for (const BatchLanes &lane : lanes)
+      missing.push_back(lane.missing);
+    means = keyMeans(k, keyTokens, missing, threads);
+  }
   packed = Buffer(chunk * headBytes);
   for (int64_t first = 0; first < pairs; first += chunk) {
     int64_t count = std::min(chunk, pairs - first);
@@ -197,22 +214,33 @@ void Call::run() {
 
 void Call::packChunk(int64_t first, int64_t count) {
   constexpr int64_t panelsAtOnce = 16;
-  int64_t pieces = (layout.panels() + panelsAtOnce - 1) / panelsAtOnce, panel = layout.panel;
+  int64_t pieces = (layout.panels() + panelsAtOnce - 1) / panelsAtOnce;
   ThreadPool::shared().run(threads, count * pieces, [&](int64_t index, int) {
-    int64_t pair = first + index / pieces, batch = pair / keyHeads, head = pair % keyHeads;
-    char *keys = packed.data() + (index / pieces) * headBytes, *values = keys + (keyBytes + 63) / 64 * 64;
-    Rows keyRows(k, batch, head, keyTokens.first), valueRows(v, batch, head, keyTokens.first);
-    const std::vector<uint32_t> &present = lanesOf(batch).present;
     int64_t begin = index % pieces * panelsAtOnce, end = std::min(begin + panelsAtOnce, layout.panels());
-    for (int64_t number = begin; number < end; ++number) {
-      int32_t tokens[64];
-      for (int64_t i = 0; i < panel; ++i)
-        tokens[i] = present[number] >> i & 1 ? layout.tokens[number * panel + i] : -1;
-      packKeys(shape.spec, keyRows, tokens, panel, shape.depth, keys + number * panel * shape.depth * 4);
-      packValues(shape.spec, valueRows, tokens, panel, shape.valuePanels, valueStride,
-                 values + number * panel * panel * shape.spec.elementBytes());
-    }
+    for (int64_t number = begin; number < end; ++number)
+      packPanel(first + index / pieces, number, packed.data() + (index / pieces) * headBytes);
   });
+}
+
+void Call::packPanel(int64_t pair, int64_t number, char *to) {
+  int64_t batch = pair / keyHeads, head = pair % keyHeads, panel = layout.panel;
+  Rows keyRows(k, batch, head, keyTokens.first), valueRows(v, batch, head, keyTokens.first);
+  uint32_t present = lanesOf(batch).present[number];
+  int32_t tokens[64];
+  for (int64_t i = 0; i < panel; ++i)
+    tokens[i] = present >> i & 1 ? layout.tokens[number * panel + i] : -1;
+  char *keys = to + firstKey + number * panel * shape.depth * 4;
+  if (shape.spec.quantised)
+    packInt8Keys(shape.spec, shape.recipe, keyRows, means.data() + pair * q.sizes[3], tokens, shape.depth, keys,
+                 reinterpret_cast<float *>(to + firstScale) + number * panel);
+  else
+    packKeys(shape.spec, keyRows, tokens, panel, shape.depth, keys);
+  packValues(shape.spec, valueRows, tokens, panel, shape.valuePanels, valueStride,
+             to + number * panel * panel * shape.spec.valueBytes());
+}
+
+PackedHead Call::packedHead(const char *head) const {
+  return {head + firstKey, head, valueStride, reinterpret_cast<const float *>(head + firstScale)};
 }
 
 /// A piece of a row for a query head of the chunk.
@@ -233,12 +261,10 @@ std::vector<Call::Item> Call::itemsOf(int64_t first, int64_t count, std::vector<
          end < count * group && batchOf(first, end) == batchOf(first, begin) && tableAt(end) == tableAt(begin);)
       results[end++].resize(table.slots);
     for (const RowPiece &piece : table.pieces)
-      for (int64_t index = begin; index < end; ++index) {
-        const char *base = packed.data() + index / group * headBytes;
+      for (int64_t index = begin; index < end; ++index)
         items.push_back({batchOf(first, index), headOf(first, index),
-                         PackedHead{base, base + (keyBytes + 63) / 64 * 64, valueStride}, &piece,
+                         packedHead(packed.data() + index / group * headBytes), &piece,
                          piece.slot < 0 ? nullptr : &results[index][piece.slot]});
-      }
   }
   return items;
 }
@@ -312,11 +338,23 @@ void Call::finish(int64_t batch, int64_t head, int64_t token, float maximum, flo
   }
   if (!lse.data)
     return;
-  float log = empty ? -std::numeric_limits<float>::infinity()
-                    : float((double(maximum) + std::log2(double(sum))) * 0.6931471805599453);
+  float log =
+      empty
+          ? -std::numeric_limits<float>::infinity()
+          : float((double(maximum) + std::log2(double(sum))) * 0.6931471805599453 + smoothedLogSum(batch, head, token));
   std::memcpy(static_cast<char *>(lse.data) +
                   (batch * lse.strides[0] + head * lse.strides[1] + row * lse.strides[2]) * 4,
               &log, 4);
+}
+
+/// What the log-sum-exp over smoothed keys lacks.
+double Call::smoothedLogSum(int64_t batch, int64_t head, int64_t token) const {
+  if (!shape.spec.quantised)
+    return 0;
+  float query[maxHeadDimension];
+  readRow(Rows(q, batch, head, queryTokens.first), token, query);
+  return runtime::smoothedLogSum(query, means.data() + (batch * keyHeads + head / group) * q.sizes[3], q.sizes[3],
+                                 scale);
 }
 
 /// Brings the pieces of a row to one maximum and adds them, in key order.
@@ -344,14 +382,17 @@ void Call::merge(int64_t batch, int64_t head, uint32_t row, const PieceResult *p
 void attention(const runtime::Plan &plan, const SetProgram *program, const Tensor &q, const Tensor &k, const Tensor &v,
                const Tensor &out, const Tensor &lse, const Options &options) {
   std::string error = validate(plan, q, k, v, out, lse, options);
+  if (error.empty() && options.recipe)
+    error = validate(*options.recipe);
   if (!error.empty())
     throw std::invalid_argument(error);
   Call(plan, program, q, k, v, out, lse, options).run();
 }
 
-double compileKernels(const runtime::Plan &plan, const SetProgram *program, DType dtype, const std::string &features) {
+double compileKernels(const runtime::Plan &plan, const SetProgram *program, DType dtype, const std::string &features,
+                      bool quantised) {
   auto start = std::chrono::steady_clock::now();
-  Kernels kernels = compile(plan, program, specFor(parseLevel(features), dtype));
+  Kernels kernels = compile(plan, program, specFor(parseLevel(features), dtype, quantised));
   kernels.step->find("step");
   if (kernels.functor)
     kernels.functor->find("pairs");
@@ -359,7 +400,7 @@ double compileKernels(const runtime::Plan &plan, const SetProgram *program, DTyp
 }
 
 std::string printKernel(const runtime::Plan &plan, const SetProgram *program, DType dtype, const std::string &stage,
-                        const std::string &features) {
+                        const std::string &features, bool quantised) {
   Listing listing;
   if (stage == "mlir")
     listing = Listing::Mlir;
@@ -373,7 +414,7 @@ std::string printKernel(const runtime::Plan &plan, const SetProgram *program, DT
   std::string text;
   if (program && hasTestedTile(plan))
     text = print(level, functorMaker(*program), listing);
-  return text + print(level, stepMaker(specFor(level, dtype)), listing);
+  return text + print(level, stepMaker(specFor(level, dtype, quantised)), listing);
 }
 
 } // namespace falloff::cpu

@@ -7,6 +7,7 @@
 
 #include "compiler/passes/SetProgram.h"
 #include "runtime/Plan.h"
+#include "runtime/Recipe.h"
 #include "runtime/Tensor.h"
 #include <optional>
 #include <string>
@@ -15,10 +16,11 @@
 namespace falloff::cpu {
 
 struct Options {
-  std::optional<float> scale;       ///< default 1/sqrt(head dimension)
-  std::vector<int64_t> textLengths; ///< by batch entry, of the segment with axis `token`; empty: whole
-  int threads = 0;                  ///< 0: all processors this process may use
-  std::string features;             ///< see parseLevel
+  std::optional<float> scale;            ///< default 1/sqrt(head dimension)
+  std::vector<int64_t> textLengths;      ///< by batch entry, of the segment with axis `token`; empty: whole
+  int threads = 0;                       ///< 0: all processors this process may use
+  std::string features;                  ///< see parseLevel
+  std::optional<runtime::Recipe> recipe; ///< of Q K^T; without one it is in the tensors' type
 };
 
 /// out = softmax(scale q k^T over the plan's pairs) v, and lse, if it has data, the natural log of the sum of the
@@ -26,6 +28,8 @@ struct Options {
 /// (batch, queries, heads, Dv), all of one dtype; lse is float32 (batch, heads, queries, 1). A query without a key
 /// gives 0 and -inf. `program` is the set program that the plan was made from; it may be null where every tile is
 /// full.
+///
+/// With a recipe, scores are made as runtime/Recipe.h says, and weights and v meet in bf16 where the level has it.
 ///
 /// The result is the same to the bit for any number of threads. Throws std::invalid_argument where `validate` finds
 /// something, std::runtime_error if a kernel does not compile.
@@ -40,11 +44,11 @@ std::string validate(const runtime::Plan &plan, const runtime::Tensor &q, const 
 
 /// Compiles what `attention` would need, so that a first call does not; returns the seconds it took.
 double compileKernels(const runtime::Plan &plan, const SetProgram *program, runtime::DType dtype,
-                      const std::string &features);
+                      const std::string &features, bool quantised = false);
 
 /// The kernels that `attention` would run: stage "mlir", "llvm" or "asm". Throws std::invalid_argument for another.
 std::string printKernel(const runtime::Plan &plan, const SetProgram *program, runtime::DType dtype,
-                        const std::string &stage, const std::string &features);
+                        const std::string &stage, const std::string &features, bool quantised = false);
 
 } // namespace falloff::cpu
 

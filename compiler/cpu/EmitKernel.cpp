@@ -2,10 +2,11 @@
 //
 // The attention step: a block of queries meets up to KernelSpec::stepKeys keys.
 // Queries go in groups of few rows; for each group
-//   scores_<rows>   S = Q K^T, panel by panel of keys, accumulators in
-//   registers soften          running maximum, P = exp2(scale S - maximum) and
-//   its sums (`soften_masked` where bits exclude pairs) values_<rows>   O += P
-//   V, panel by panel of value columns
+//   scores_<rows>   S = Q K^T, panel by panel of keys, accumulators in registers; of a quantised kernel in whole
+//                   numbers, which then take the keys' scales
+//   soften          running maximum, P = exp2(scale S - maximum) and its sums (`soften_masked` where bits exclude
+//                   pairs)
+//   values_<rows>   O += P V, panel by panel of value columns
 // A group's Q, S, P and O stay in the first-level cache while K and V stream
 // from the second. The maximum moves rarely (KernelSpec::slack), so that
 // rescaling O is off the usual path, as in FlashAttention-4.
@@ -20,8 +21,8 @@ namespace {
 class KernelEmitter {
 public:
   KernelEmitter(mlir::MLIRContext &context, const KernelSpec &spec)
-      : e(context), spec(spec), lanes(spec.lanes()), floats(e.vector(lanes, e.f32)),
-        scoreStride(KernelSpec::stepKeys * 4), weightStride(KernelSpec::stepKeys * spec.elementBytes()) {}
+      : e(context), spec(spec), lanes(spec.lanes()), floats(e.vector(lanes, e.f32)), integers(e.vector(lanes, e.i32)),
+        scoreStride(KernelSpec::stepKeys * 4), weightStride(KernelSpec::stepKeys * spec.valueBytes()) {}
 
   mlir::OwningOpRef<mlir::ModuleOp> emit() {
     for (const int64_t *rows = spec.groups(); *rows; ++rows) {
@@ -38,26 +39,34 @@ private:
   Emitter e;
   const KernelSpec spec;
   const int64_t lanes;
-  const Type floats;
+  const Type floats, integers;
   const int64_t scoreStride, weightStride; // bytes from row to row
 
   Value index(int64_t value) { return e.integer(e.i64, value); }
   /// Bytes of one step along the contracted dimension in a panel.
   int64_t panelBytes() const { return spec.panel() * 4; }
 
-  /// One row of a panel: two vectors of (pairs of) elements.
-  std::array<Value, 2> loadPanel(Value address) {
-    Type type = spec.pairs ? e.vector(2 * lanes, e.bf16) : floats;
-    return {e.load(type, address), e.load(type, address, lanes * 4)};
+  /// What a vector holds of one side of a product.
+  Type operands(Product product) const {
+    return product == Product::Float  ? floats
+           : product == Product::Pair ? e.vector(2 * lanes, e.bf16)
+                                      : e.vector(4 * lanes, e.i8);
   }
-  /// One element, or pair of elements, in every lane.
-  Value loadSplat(Value address, int64_t offset) {
-    if (!spec.pairs)
+  /// One row of a panel: two vectors of elements, or of pairs or fours of them.
+  std::array<Value, 2> loadPanel(Product product, Value address) {
+    return {e.load(operands(product), address), e.load(operands(product), address, lanes * 4)};
+  }
+  /// One element, or pair or four of elements, in every lane.
+  Value loadSplat(Product product, Value address, int64_t offset) {
+    if (product == Product::Float)
       return e.splat(e.load(e.f32, address, offset), lanes);
-    return e.bitcast(e.splat(e.load(e.i32, address, offset), lanes), e.vector(2 * lanes, e.bf16));
+    return e.bitcast(e.splat(e.load(e.i32, address, offset), lanes), operands(product));
   }
-  Value multiplyAdd(Value a, Value b, Value sum) {
-    if (spec.pairs)
+  /// `b` is of a panel. Of bytes, it is the unsigned one.
+  Value multiplyAdd(Product product, Value a, Value b, Value sum) {
+    if (product == Product::Bytes)
+      return e.intrinsic("llvm.x86.avx512.vpdpbusd.512", integers, {sum, b, a});
+    if (product == Product::Pair)
       return e.intrinsic("llvm.x86.avx512bf16.dpbf16ps.512", floats, {sum, a, b});
     return fma(a, b, sum);
   }
@@ -67,30 +76,38 @@ private:
 
   /// The loop of both microkernels: sums[row][vector] += a[row] * b[vector]
   /// along `count`.
-  Values accumulate(int64_t rows, Value count, Values sums, Value b, llvm::function_ref<Value(Value, int64_t)> a) {
+  Values accumulate(Product product, int64_t rows, Value count, Values sums, Value b,
+                    llvm::function_ref<Value(Value, int64_t)> a) {
     return e.loop(index(0), count, 1, sums, [&](Value at, llvm::ArrayRef<Value> now) {
-      std::array<Value, 2> right = loadPanel(e.advance(b, at, panelBytes()));
+      std::array<Value, 2> right = loadPanel(product, e.advance(b, at, panelBytes()));
       Values next;
       for (int64_t row = 0; row < rows; ++row) {
         Value left = a(at, row);
         for (int64_t vector = 0; vector < 2; ++vector)
-          next.push_back(multiplyAdd(left, right[vector], now[2 * row + vector]));
+          next.push_back(multiplyAdd(product, left, right[vector], now[2 * row + vector]));
       }
       return next;
     });
   }
 
-  /// scores_<rows>(q, k, scores, panels, depth)
+  /// scores_<rows>(q, k, scores, panels, depth, keyScales, corrections)
   void emitScores(int64_t rows) {
     Type p = e.pointer, i = e.i64;
-    e.function("scores_" + std::to_string(rows), {p, p, p, i, i}, false, [&](llvm::ArrayRef<Value> arguments) {
+    Product product = spec.scoreProduct();
+    e.function("scores_" + std::to_string(rows), {p, p, p, i, i, p, p}, false, [&](llvm::ArrayRef<Value> arguments) {
       Value q = arguments[0], k = arguments[1], scores = arguments[2], panels = arguments[3], depth = arguments[4];
       Value panelStride = e.multiply(depth, index(panelBytes()));
       e.loop(index(0), panels, 1, {}, [&](Value panel, llvm::ArrayRef<Value>) {
         Value keys = e.advance(k, e.multiply(panel, panelStride), 1);
-        Values sums(2 * rows, e.number(floats, 0));
-        sums = accumulate(rows, depth, sums, keys,
-                          [&](Value at, int64_t row) { return loadSplat(e.advance(q, at, rows * 4), row * 4); });
+        Values sums;
+        for (int64_t n = 0; n < 2 * rows; ++n)
+          sums.push_back(product == Product::Bytes ? e.splat(e.load(e.i32, arguments[6], n / 2 * 4), lanes)
+                                                   : e.number(floats, 0));
+        sums = accumulate(product, rows, depth, sums, keys, [&](Value at, int64_t row) {
+          return loadSplat(product, e.advance(q, at, rows * 4), row * 4);
+        });
+        if (spec.quantised)
+          sums = scaleScores(sums, e.advance(arguments[5], panel, spec.panel() * 4));
         Value out = e.advance(scores, panel, spec.panel() * 4);
         for (int64_t n = 0; n < 2 * rows; ++n)
           e.store(sums[n], out, n / 2 * scoreStride + n % 2 * lanes * 4);
@@ -99,8 +116,19 @@ private:
     });
   }
 
+  /// Times the scales of the panel's keys; those of queries come with the softmax.
+  Values scaleScores(const Values &sums, Value keyScales) {
+    Value scales[] = {e.load(floats, keyScales), e.load(floats, keyScales, lanes * 4)};
+    Values scaled;
+    for (size_t n = 0; n < sums.size(); ++n) {
+      Value score = sums[n].getType() == floats ? sums[n] : e.toFloat(sums[n], floats);
+      scaled.push_back(e.multiply(score, scales[n % 2]));
+    }
+    return scaled;
+  }
+
   /// values_<rows>(weights, v, valueStride, output, outputStride, count,
-  /// valuePanels); count is of keys / unit
+  /// valuePanels); count is of keys / value unit
   void emitValues(int64_t rows) {
     Type p = e.pointer, i = e.i64;
     e.function("values_" + std::to_string(rows), {p, p, i, p, i, i, i}, false, [&](llvm::ArrayRef<Value> arguments) {
@@ -112,8 +140,8 @@ private:
         Values sums;
         for (int64_t n = 0; n < 2 * rows; ++n)
           sums.push_back(e.load(floats, out, n * lanes * 4));
-        sums = accumulate(rows, count, sums, values, [&](Value at, int64_t row) {
-          return loadSplat(e.advance(weights, at, 4), row * weightStride);
+        sums = accumulate(spec.valueProduct(), rows, count, sums, values, [&](Value at, int64_t row) {
+          return loadSplat(spec.valueProduct(), e.advance(weights, at, 4), row * weightStride);
         });
         for (int64_t n = 0; n < 2 * rows; ++n)
           e.store(sums[n], out, n * lanes * 4);
@@ -175,10 +203,11 @@ private:
   }
 
   /// soften[_masked](rows, scores, weights, output, outputStride, maxima, sums,
-  /// mask, maskStride, panels, valuePanels, scale)
+  /// mask, maskStride, panels, valuePanels, scale); of quantised kernels, the
+  /// scale of each row
   void emitSoften(bool masked) {
-    Type p = e.pointer, i = e.i64;
-    e.function(masked ? "soften_masked" : "soften", {i, p, p, p, i, p, p, p, i, i, i, e.f32}, false,
+    Type p = e.pointer, i = e.i64, scale = spec.quantised ? p : e.f32;
+    e.function(masked ? "soften_masked" : "soften", {i, p, p, p, i, p, p, p, i, i, i, scale}, false,
                [&](llvm::ArrayRef<Value> arguments) {
                  e.loop(index(0), arguments[0], 1, {}, [&](Value row, llvm::ArrayRef<Value>) {
                    softenRow(row, arguments, masked);
@@ -192,7 +221,10 @@ private:
     Value output = e.advance(arguments[3], row, spec.panel() * 4), outputStride = arguments[4];
     Value maxima = e.advance(arguments[5], row, 4), sums = e.advance(arguments[6], row, lanes * 4);
     Value bits = masked ? e.advance(arguments[7], e.multiply(row, arguments[8]), 1) : Value();
-    Value panels = arguments[9], valuePanels = arguments[10], scale = e.splat(arguments[11], lanes);
+    Value panels = arguments[9], valuePanels = arguments[10], scaleOfRow = arguments[11];
+    if (spec.quantised)
+      scaleOfRow = e.load(e.f32, e.advance(arguments[11], row, 4));
+    Value scale = e.splat(scaleOfRow, lanes);
 
     Value none = e.number(floats, -std::numeric_limits<double>::infinity());
     Values highest = e.loop(index(0), panels, 1, {none, none}, [&](Value panel, llvm::ArrayRef<Value> now) {
@@ -205,7 +237,7 @@ private:
     Values moved = e.when(
         e.compare(Compare::NotEqual, over, e.integer(maskWord(), 0)), {e.f32, floats},
         [&] {
-          Value raised = e.maximum(e.multiply(e.reduceMaximum(best), arguments[11]), maximum);
+          Value raised = e.maximum(e.multiply(e.reduceMaximum(best), scaleOfRow), maximum);
           Value decay = exp2(e.splat(e.subtract(maximum, raised), lanes));
           e.store(raised, maxima);
           e.loop(index(0), valuePanels, 1, {}, [&](Value panel, llvm::ArrayRef<Value>) {
@@ -233,7 +265,7 @@ private:
   Value negate(Value x) { return e.subtract(e.number(e.f32, -0.0), x); }
 
   void storeWeights(Value low, Value high, Value row, Value panel) {
-    Value out = e.advance(row, panel, spec.panel() * spec.elementBytes());
+    Value out = e.advance(row, panel, spec.panel() * spec.valueBytes());
     if (spec.pairs) {
       Type narrow = e.vector(2 * lanes, e.bf16);
       e.store(e.intrinsic("llvm.x86.avx512bf16.cvtne2ps2bf16.512", narrow, {high, low}), out);
@@ -267,7 +299,10 @@ private:
       b.panels = number(offsetof(StepArguments, panels));
       b.depth = number(offsetof(StepArguments, depth));
       b.valuePanels = number(offsetof(StepArguments, valuePanels));
-      b.scale = field(e.f32, arguments, offsetof(StepArguments, scale));
+      b.scale = spec.quantised ? pointer(offsetof(StepArguments, queryScales))
+                               : field(e.f32, arguments, offsetof(StepArguments, scale));
+      b.keyScales = pointer(offsetof(StepArguments, keyScales));
+      b.corrections = pointer(offsetof(StepArguments, corrections));
       Value rows = number(offsetof(StepArguments, rows));
       b.outputStride = e.multiply(rows, index(spec.panel() * 4));
       Value whole = e.divide(rows, index(spec.group())), rest = e.remainder(rows, index(spec.group()));
@@ -283,7 +318,7 @@ private:
 
   struct Block {
     Value q, k, v, valueStride, scores, weights, output, outputStride, maxima, sums, mask, masked, maskStride, panels,
-        depth, valuePanels, scale;
+        depth, valuePanels, scale, keyScales, corrections;
   };
 
   /// One group of `rows` queries, the first being row `first` of the block.
@@ -292,16 +327,17 @@ private:
     Value q = e.advance(b.q, e.multiply(first, b.depth), 4);
     Value output = e.advance(b.output, first, spec.panel() * 4);
     Value maxima = e.advance(b.maxima, first, 4), sums = e.advance(b.sums, first, lanes * 4);
-    e.call("scores_" + suffix, {q, b.k, b.scores, b.panels, b.depth});
+    e.call("scores_" + suffix, {q, b.k, b.scores, b.panels, b.depth, b.keyScales, e.advance(b.corrections, first, 4)});
+    Value scale = spec.quantised ? e.advance(b.scale, first, 4) : b.scale;
     auto soften = [&](const char *name, Value mask) {
       e.call(name, {index(rows), b.scores, b.weights, output, b.outputStride, maxima, sums, mask, b.maskStride,
-                    b.panels, b.valuePanels, b.scale});
+                    b.panels, b.valuePanels, scale});
       return Values();
     };
     e.when(
         b.masked, {}, [&] { return soften("soften_masked", e.advance(b.mask, e.multiply(first, b.maskStride), 1)); },
         [&] { return soften("soften", b.mask); });
-    Value count = e.multiply(b.panels, index(spec.panel() / spec.unit()));
+    Value count = e.multiply(b.panels, index(spec.panel() / spec.valueUnit()));
     e.call("values_" + suffix, {b.weights, b.v, b.valueStride, output, b.outputStride, count, b.valuePanels});
   }
 };

@@ -89,13 +89,25 @@ void forWord(Word word, Body body) {
   }
 }
 
+/// As bf16.
 uint16_t element16(const Rows &rows, const char *row, int64_t column) {
-  return row && column < rows.dim ? read<uint16_t>(row + column * rows.elementStride * 2) : 0;
+  if (!row || column >= rows.dim)
+    return 0;
+  if (rows.dtype == DType::F32)
+    return toBf16(read<float>(row + column * rows.elementStride * 4));
+  return read<uint16_t>(row + column * rows.elementStride * 2);
 }
 
 /// Columns [first, first + panel) of two keys, as pairs.
 void pairColumns(const Rows &rows, const char *even, const char *odd, int64_t first, int64_t panel, uint32_t *out) {
-  if (even && odd && rows.elementStride == 1 && first + panel <= rows.dim) {
+  bool plain = even && odd && rows.elementStride == 1 && first + panel <= rows.dim;
+  if (plain && rows.dtype == DType::F32) {
+    for (int64_t column = 0; column < panel; ++column)
+      out[column] = toBf16(read<float>(even + (first + column) * 4)) |
+                    uint32_t(toBf16(read<float>(odd + (first + column) * 4))) << 16;
+    return;
+  }
+  if (plain) {
     for (int64_t column = 0; column < panel; ++column)
       out[column] = read<uint16_t>(even + (first + column) * 2) | uint32_t(read<uint16_t>(odd + (first + column) * 2))
                                                                       << 16;
@@ -129,11 +141,11 @@ void packValues(const KernelSpec &spec, const Rows &rows, const int32_t *tokens,
   auto rowOf = [&](int64_t lane) -> const char * {
     return lane < count && tokens[lane] >= 0 ? rows.row(tokens[lane]) : nullptr;
   };
-  for (int64_t lane = 0; lane < panel; lane += spec.unit()) {
+  for (int64_t lane = 0; lane < panel; lane += spec.valueUnit()) {
     const char *row = rowOf(lane), *odd = spec.pairs ? rowOf(lane + 1) : nullptr;
     for (int64_t part = 0; part < valuePanels; ++part) {
       uint32_t *words =
-          reinterpret_cast<uint32_t *>(static_cast<char *>(out) + part * valueStride) + lane / spec.unit() * panel;
+          reinterpret_cast<uint32_t *>(static_cast<char *>(out) + part * valueStride) + lane / spec.valueUnit() * panel;
       if (spec.pairs)
         pairColumns(rows, row, odd, part * panel, panel, words);
       else if (rows.dtype == DType::BF16)

@@ -3,8 +3,10 @@
 // Full tiles go to the kernel in steps of as many panels as it takes; tested tiles gather until a step is full, their
 // bits beside them. Steps follow the plan's order, so results do not depend on who runs them.
 #include "compiler/cpu/RowRunner.h"
+#include "compiler/cpu/Quantise.h"
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <new>
 #ifdef __linux__
 #include <sys/mman.h>
@@ -33,6 +35,11 @@ RowRunner::RowRunner(const CallShape &shape, const KeyLayout &keys, int64_t coor
       scores(shape.spec.group() * KernelSpec::stepKeys * 4), weights(shape.spec.group() * KernelSpec::stepKeys * 4),
       output(shape.blockRows * shape.valuePanels * shape.spec.panel() * 4), maxima(shape.blockRows * 4),
       sums(shape.blockRows * shape.spec.lanes() * 4) {
+  if (shape.spec.quantised) {
+    queryScales.resize(shape.blockRows);
+    corrections.resize(shape.blockRows);
+    poisoned.resize(shape.blockRows);
+  }
   if (!shape.functor)
     return;
   slots = keptBytes / (shape.blockRows * maskStride) + 1;
@@ -46,7 +53,7 @@ void RowRunner::begin(const Rows &from, const int32_t *tokens, int64_t count, co
   int64_t multiple = shape.spec.rowMultiple();
   queries = count;
   rows = (count + multiple - 1) / multiple * multiple;
-  packQueries(shape.spec, from, tokens, count, rows, shape.depth, shape.negate, q.data());
+  packBlock(from, tokens, count);
   std::fill_n(maxima.as<float>(), rows, KernelSpec::lowest);
   std::fill_n(sums.as<float>(), rows * shape.spec.lanes(), 0.0f);
   std::fill_n(output.as<float>(), rows * shape.valuePanels * shape.spec.panel(), 0.0f);
@@ -60,11 +67,21 @@ void RowRunner::begin(const Rows &from, const int32_t *tokens, int64_t count, co
                             querySegments.data());
 }
 
+void RowRunner::packBlock(const Rows &from, const int32_t *tokens, int64_t count) {
+  if (shape.spec.quantised)
+    packInt8Queries(shape.spec, shape.recipe, from, tokens, count, rows, shape.depth, shape.negate, shape.scale,
+                    q.data(), {queryScales.data(), corrections.data(), poisoned.data()});
+  else
+    packQueries(shape.spec, from, tokens, count, rows, shape.depth, shape.negate, q.data());
+}
+
 float RowRunner::sum(int64_t query) const {
   const float *lanesOf = sums.as<float>() + query * shape.spec.lanes();
   float total = 0;
   for (int64_t lane = 0; lane < shape.spec.lanes(); ++lane)
     total += lanesOf[lane];
+  if (shape.spec.quantised && poisoned[query] && total != 0)
+    return std::numeric_limits<float>::quiet_NaN();
   return total;
 }
 
@@ -93,7 +110,7 @@ void RowRunner::stepPanels(int64_t firstPanel, int64_t count, const uint8_t *bit
   StepArguments arguments;
   arguments.q = q.data();
   arguments.k = head.keys + firstPanel * panel * shape.depth * 4;
-  arguments.v = head.values + firstPanel * panel * panel * shape.spec.elementBytes();
+  arguments.v = head.values + firstPanel * panel * panel * shape.spec.valueBytes();
   arguments.valueStride = head.valueStride;
   arguments.scores = scores.as<float>();
   arguments.weights = weights.data();
@@ -107,6 +124,11 @@ void RowRunner::stepPanels(int64_t firstPanel, int64_t count, const uint8_t *bit
   arguments.depth = shape.depth;
   arguments.valuePanels = shape.valuePanels;
   arguments.scale = shape.scale;
+  if (shape.spec.quantised) {
+    arguments.keyScales = head.keyScales + firstPanel * panel;
+    arguments.queryScales = queryScales.data();
+    arguments.corrections = corrections.data();
+  }
   shape.step(&arguments);
 }
 

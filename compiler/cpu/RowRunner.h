@@ -7,6 +7,7 @@
 #include "compiler/cpu/EmitFunctor.h"
 #include "compiler/cpu/Pack.h"
 #include "compiler/cpu/PlanLayout.h"
+#include "runtime/Recipe.h"
 #include <cstdlib>
 #include <memory>
 
@@ -33,6 +34,7 @@ private:
 /// What every row of a call shares.
 struct CallShape {
   KernelSpec spec;
+  runtime::Recipe recipe; ///< of quantised kernels
   Step step = nullptr;
   Functor functor = nullptr; ///< null where every tile is full
   int64_t depth = 0, valuePanels = 0, valueDim = 0;
@@ -45,6 +47,7 @@ struct CallShape {
 struct PackedHead {
   const char *keys = nullptr, *values = nullptr;
   int64_t valueStride = 0;
+  const float *keyScales = nullptr; ///< of quantised kernels
 };
 
 /// What the rows of one table share.
@@ -81,6 +84,7 @@ public:
   }
 
 private:
+  void packBlock(const Rows &q, const int32_t *tokens, int64_t count);
   void walkFull(int64_t firstPanel, int64_t lastPanel);
   void walkTested(uint32_t tile, uint32_t test);
   void flush();
@@ -92,6 +96,10 @@ private:
   const KeyLayout &layout;
   Buffer q, scores, weights, output, maxima, sums;
   std::vector<int32_t> queryCoordinates, querySegments;
+  // Of quantised kernels, by row of the block.
+  std::vector<float> queryScales;
+  std::vector<int32_t> corrections;
+  std::vector<uint8_t> poisoned; ///< 1: a result other than that of an empty row is NaN
   int64_t rows = 0, queries = 0;
 
   // Bits do not depend on the head, so those of a block stay until another block begins: a slot of them for each step

@@ -24,7 +24,9 @@ Level findLevel() {
     return Level::Generic;
   if (!all({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}))
     return Level::Avx2;
-  return all({"avx512bf16"}) ? Level::Avx512Bf16 : Level::Avx512;
+  if (!all({"avx512vnni"}))
+    return Level::Avx512;
+  return all({"avx512bf16"}) ? Level::Avx512Bf16 : Level::Avx512Vnni;
 #else
   return Level::Generic;
 #endif
@@ -53,14 +55,14 @@ std::vector<std::string> hostVectorFeatures() {
 }
 
 const char *nameOf(Level level) {
-  static const char *const names[] = {"generic", "avx2", "avx512", "avx512bf16"};
+  static const char *const names[] = {"generic", "avx2", "avx512", "avx512vnni", "avx512bf16"};
   return names[int(level)];
 }
 
 Level parseLevel(const std::string &features) {
   if (features.empty() || features == "native")
     return hostLevel();
-  for (Level level : {Level::Generic, Level::Avx2, Level::Avx512, Level::Avx512Bf16}) {
+  for (Level level : {Level::Generic, Level::Avx2, Level::Avx512, Level::Avx512Vnni, Level::Avx512Bf16}) {
     if (features != nameOf(level))
       continue;
     if (level > hostLevel())
@@ -68,15 +70,17 @@ Level parseLevel(const std::string &features) {
                                   " and below, but got " + features);
     return level;
   }
-  throw std::invalid_argument("expects features native, avx512bf16, avx512, "
+  throw std::invalid_argument("expects features native, avx512bf16, avx512vnni, avx512, "
                               "avx2 or generic, but got '" +
                               features + "'");
 }
 
-KernelSpec specFor(Level level, runtime::DType dtype) {
+KernelSpec specFor(Level level, runtime::DType dtype, bool quantised) {
   KernelSpec spec;
   spec.level = level;
-  spec.pairs = dtype == runtime::DType::BF16 && level == Level::Avx512Bf16;
+  spec.quantised = quantised;
+  // Rounded weights and values are little beside rounded scores.
+  spec.pairs = (dtype == runtime::DType::BF16 || quantised) && level == Level::Avx512Bf16;
   return spec;
 }
 
@@ -89,8 +93,10 @@ TargetNames targetNames(Level level) {
     return {"x86-64-v3", ""};
   case Level::Avx512:
     return {"x86-64-v4", "-prefer-256-bit"};
+  case Level::Avx512Vnni:
+    return {"x86-64-v4", "-prefer-256-bit,+avx512vnni"};
   case Level::Avx512Bf16:
-    return {"x86-64-v4", "-prefer-256-bit,+avx512bf16"};
+    return {"x86-64-v4", "-prefer-256-bit,+avx512vnni,+avx512bf16"};
   }
 #endif
   return {"generic", ""};

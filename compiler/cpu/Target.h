@@ -20,15 +20,16 @@ Level hostLevel();
 std::string hostName();
 std::vector<std::string> hostVectorFeatures();
 
-/// "native" or "" (the most there is), "avx512bf16", "avx512", "avx2" or
-/// "generic". Throws std::invalid_argument for another word, and for
+/// "native" or "" (the most there is), "avx512bf16", "avx512vnni", "avx512",
+/// "avx2" or "generic". Throws std::invalid_argument for another word, and for
 /// instructions that this processor lacks.
 Level parseLevel(const std::string &features);
 
 const char *nameOf(Level level);
 
-/// The kernel that serves tensors of `dtype`.
-KernelSpec specFor(Level level, runtime::DType dtype);
+/// The kernel that serves tensors of `dtype`; with `quantised`, of the recipe
+/// int8.
+KernelSpec specFor(Level level, runtime::DType dtype, bool quantised = false);
 
 /// Compiler's names of the processor to compile for and to tune for, and of its
 /// features.

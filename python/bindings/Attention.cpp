@@ -4,7 +4,9 @@
 #include "compiler/Compiler.h"
 #include "python/bindings/Bindings.h"
 #include "python/bindings/View.h"
+#include "runtime/Recipe.h"
 
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 namespace py = pybind11;
@@ -13,23 +15,34 @@ using falloff::python::View;
 
 static void runAttention(const Plan &plan, const View &q, const View &k, const View &v, View &out,
                          const std::optional<View> &lse, std::optional<float> scale, std::vector<int64_t> textLengths,
-                         int threads, std::string features) {
+                         int threads, std::string features, std::string recipe) {
   AttentionOptions options;
   options.scale = scale;
   options.textLengths = std::move(textLengths);
   options.threads = threads;
   options.features = std::move(features);
+  options.recipe = std::move(recipe);
   runtime::Tensor lseTensor = lse ? lse->tensor() : runtime::Tensor();
   py::gil_scoped_release released;
   attention(plan, q.tensor(), k.tensor(), v.tensor(), out.tensor(), lseTensor, options);
 }
 
+/// Whole numbers and scale of a group of the recipe int8.
+static std::pair<py::array_t<int8_t>, float>
+quantiseGroup(const py::array_t<float, py::array::c_style | py::array::forcecast> &group) {
+  py::array_t<int8_t> numbers(std::vector<py::ssize_t>(group.shape(), group.shape() + group.ndim()));
+  float scale = runtime::quantiseGroup(group.data(), group.size(), numbers.mutable_data());
+  return {std::move(numbers), scale};
+}
+
 void falloff::python::bindAttention(py::module_ &module) {
   using Released = py::call_guard<py::gil_scoped_release>;
   module.def("attention", &runAttention, py::arg("plan"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("out"),
-             py::arg("lse"), py::arg("scale"), py::arg("text_lengths"), py::arg("threads"), py::arg("features"));
+             py::arg("lse"), py::arg("scale"), py::arg("text_lengths"), py::arg("threads"), py::arg("features"),
+             py::arg("recipe"));
   module.def("print_kernel", &printKernel, Released(), py::arg("plan"), py::arg("dtype"), py::arg("stage"),
-             py::arg("features"));
+             py::arg("features"), py::arg("recipe"));
+  module.def("quantise_group", &quantiseGroup, py::arg("group"));
   module.def("describe_target", &describeTarget, py::arg("features"));
   py::class_<Toolchain>(module, "Toolchain")
       .def_readonly("llvm", &Toolchain::llvm)

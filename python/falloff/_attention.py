@@ -14,12 +14,13 @@ from falloff import _falloff
 from falloff._falloff import View
 from falloff._mask import Mask
 from falloff._plan import Plan
-from falloff._values import to_size, to_text
+from falloff._values import suggestion, to_size, to_text
 
 _ORDERS = {"BSHD": (0, 1, 2, 3), "BHSD": (0, 2, 1, 3)}
 _DIMENSIONS = {"BSHD": "(batch, tokens, heads, dim)", "BHSD": "(batch, heads, tokens, dim)"}
 _DTYPES = ("float32", "bfloat16")
-_FEATURES = ("", "native", "avx512", "avx2", "generic")
+_FEATURES = ("", "native", "avx512vnni", "avx512", "avx2", "generic")
+RECIPES = ("int8",)
 _MAX_HEAD_DIM = 256
 
 
@@ -44,6 +45,7 @@ def attention(
     out: Any = None,
     threads: int = 0,
     features: str = "",
+    recipe: str | None = None,
 ) -> Any:
     """softmax(scale · q kᵀ) v over the pairs of a mask or of a plan.
 
@@ -61,8 +63,12 @@ def attention(
         (batch, heads, queries).
     out: a tensor like the result to write to; returned.
     threads: 0 means all processors that this process may use; results do not depend on it.
-    features: vector instructions to use: ``"native"`` (the default), ``"avx512"``, ``"avx2"`` or
-        ``"generic"``.
+    features: vector instructions to use: ``"native"`` (the default), ``"avx512vnni"``,
+        ``"avx512"``, ``"avx2"`` or ``"generic"``.
+    recipe: None multiplies q and k in their own type. ``"int8"`` takes the mean of the valid keys
+        off k, rounds each row of q and k to whole numbers from -127 to 127, and multiplies those
+        exactly; weights and v are multiplied in bfloat16 where the processor can, else in
+        float32 (docs/int8.md).
 
     Returns a tensor of q's library, type and layout, or (out, lse). A query without a key gives 0
     and −inf. No gradient flows through the result. Raises TypeError for what is no tensor or of
@@ -71,6 +77,7 @@ def attention(
     """
     order = _order(layout)
     _check_options(scale, threads, features)
+    _check_recipe(recipe)
     tensors = _Tensors(*(_view(*named, layout) for named in (("q", q), ("k", k), ("v", v))))
     tensors = _Tensors(*(view.permute(order) for view in tensors))
     _check_tensors(tensors)
@@ -84,7 +91,7 @@ def attention(
     result = out if given else _empty_like(q, tuple(shape[axis] for axis in order), None)
     target = _output_view(result, tensors, shape, order, layout)
     lse = _empty_like(q, (batch, heads, queries), "float32") if return_lse else None
-    _launch(plan, tensors, target, lse, scale, lengths, threads, features)
+    _launch(plan, tensors, target, lse, scale, lengths, threads, features, recipe or "")
     result = result if given else _as_library_of(q, result)
     return (result, _as_library_of(q, lse)) if return_lse else result
 
@@ -98,13 +105,16 @@ def _launch(
     lengths: list[int],
     threads: int,
     features: str,
+    recipe: str,
 ) -> None:
     if 0 in target.shape:
         return
     lse_view = None if lse is None else View.of(lse, "lse")
 
     def run(out: View) -> None:
-        _falloff.attention(plan._impl, *tensors, out, lse_view, scale, lengths, threads, features)
+        _falloff.attention(
+            plan._impl, *tensors, out, lse_view, scale, lengths, threads, features, recipe
+        )
 
     if not any(target.may_overlap(view) for view in tensors):
         run(target)
@@ -135,6 +145,13 @@ def _check_options(scale: float | None, threads: int, features: str) -> None:
     if features not in _FEATURES:
         raise ValueError(
             f"expects features to be one of {', '.join(_FEATURES[1:])}, but got {features!r}"
+        )
+
+
+def _check_recipe(recipe: str | None) -> None:
+    if recipe is not None and to_text("recipe", recipe) not in RECIPES:
+        raise ValueError(
+            f"expects recipe int8 or None, but got {recipe!r}{suggestion(recipe, RECIPES)}"
         )
 
 

@@ -24,6 +24,7 @@ def features() -> list[str]:
     names = ["generic"]
     names += ["avx2"] if " avx2" in flags and " fma" in flags else []
     names += ["avx512"] if " avx512f" in flags and " avx512bw" in flags else []
+    names += ["avx512vnni"] if " avx512_vnni" in flags else []
     return [*names, "native"]
 
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pytest
 
 import exact_attention
+import int8_model
 import roundings
 from exact_attention import features
 from meanings import Meaning
@@ -271,19 +272,25 @@ def check_kernel(
     v = strided(numbers, (batch, keys, key_heads, value_dim), dtype, layout)
     pairs = np.stack([computed[h if case.heads else 0] for h in range(heads)])
     pairs = np.repeat(pairs[None], batch, axis=0)
+    alive = np.ones((batch, case.tokens), bool)
     options: dict[str, Any] = {"features": rng.choice(["", "", *features()])}
     if case.text_range and case.text_range[1] > case.text_range[0] and rng.random() < 0.5:
         start, end = case.text_range
         lengths = [rng.randint(0, end - start) for _ in range(batch)]
         options["text_lengths"] = lengths
         for b, length in enumerate(lengths):
-            alive = np.ones(case.tokens, bool)
-            alive[start + length : end] = False
-            pairs[b] &= alive[cut[0], None] & alive[None, cut[1]]
+            alive[b, start + length : end] = False
+            pairs[b] &= alive[b, cut[0], None] & alive[b, None, cut[1]]
     scale = rng.choice([None, 0.7])
-    exact = exact_attention.attention(
-        *(bshd(x, layout) for x in (q, k, v)), pairs, dim**-0.5 if scale is None else scale
-    )
+    inputs = [bshd(x, layout) for x in (q, k, v)]
+    scale_used = dim**-0.5 if scale is None else scale
+    if rng.random() < 0.3:
+        options["recipe"] = "int8"
+        exact = int8_model.attention(*inputs, pairs, scale_used, alive[:, cut[1]])
+        exact.spread = 2 * exact.spread  # values in float32 are rounded too
+        name = "bf16"
+    else:
+        exact = exact_attention.attention(*inputs, pairs, scale_used)
     results = []
     for threads in (1, 2):
         out = strided(numbers, (batch, queries, heads, value_dim), dtype, layout).copy()

@@ -33,9 +33,7 @@ def add_bench(subparsers: Subparsers) -> None:
     group.add_argument("--heads", type=_positive, default=2, metavar="H")
     group.add_argument("--threads", type=_positive, metavar="N", help="default: all processors")
     group.add_argument("--repeat", type=_positive, default=3, metavar="N", help="best of N")
-    group.add_argument(
-        "--features", choices=["native", "avx512", "avx2", "generic"], default="native"
-    )
+    commands.add_kernel_options(group)
     commands.add_json(group)
     parser.set_defaults(run=bench)
 
@@ -58,6 +56,7 @@ def bench(arguments: argparse.Namespace) -> int:
         "heads": heads,
         "head_dim": arguments.head_dim,
         "dtype": arguments.dtype,
+        "recipe": arguments.recipe,
         "target": _falloff.describe_target(arguments.features),
         "density": mask.density,
         "pairs_computed": plan.pairs_computed,
@@ -113,7 +112,14 @@ def _measure(
         with progress.step(plan._impl.pattern, plan.pairs_issued):
             started = time.perf_counter()
             falloff.attention(
-                q, k, v, plan, out=out, threads=arguments.threads or 0, features=arguments.features
+                q,
+                k,
+                v,
+                plan,
+                out=out,
+                threads=arguments.threads or 0,
+                features=arguments.features,
+                recipe=arguments.recipe,
             )
             times.append(time.perf_counter() - started)
     best = min(times[1:])
@@ -130,9 +136,10 @@ def _table(result: dict[str, Any]) -> str:
     values = ", ".join(f"{name}={value}" for name, value in result["parameters"].items())
     size = f"{result['batch']} x {result['tokens']:,} x {result['heads']} x {result['head_dim']}"
     issued = result["pairs_issued"] / result["tokens"] ** 2
+    kind = result["dtype"] + (f" by {result['recipe']}" if result["recipe"] else "")
     lines = [
         f"@{result['pattern']}" + (f" ({values})" if values else ""),
-        f"{size} (batch x tokens x heads x dim), {result['dtype']}, {result['target']}",
+        f"{size} (batch x tokens x heads x dim), {kind}, {result['target']}",
         f"density {result['density']:.4f}, issued {issued:.4f}, "
         f"planned in {result['plan_seconds'] * 1e3:.1f} ms",
         f"{'':<10}{'first call':>12}{'best':>12}{'GFLOP/s':>12}",

@@ -7,6 +7,8 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from falloff import _falloff
+from falloff._attention import RECIPES
+from falloff._values import suggestion
 from falloff.cli import sizes
 
 if TYPE_CHECKING:
@@ -126,13 +128,31 @@ def add_compile(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--emit", choices=["mask", "schedule", "mlir", "llvm", "asm"], default="schedule"
     )
+    add_kernel_options(parser)
+    parser.set_defaults(run=compile_)
+
+
+def add_kernel_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     parser.add_argument(
         "--features",
-        choices=["native", "avx512", "avx2", "generic"],
+        choices=["native", "avx512vnni", "avx512", "avx2", "generic"],
         default="native",
         help="vector instructions that kernels may use",
     )
-    parser.set_defaults(run=compile_)
+    parser.add_argument(
+        "--recipe",
+        type=_recipe,
+        metavar="int8",
+        help="round q and k to int8; without it they are multiplied in their own type",
+    )
+
+
+def _recipe(text: str) -> str:
+    if text not in RECIPES:
+        raise argparse.ArgumentTypeError(
+            f"expects recipe int8, but got '{text}'{suggestion(text, RECIPES)}"
+        )
+    return text
 
 
 def compile_(arguments: argparse.Namespace) -> int:
@@ -142,6 +162,8 @@ def compile_(arguments: argparse.Namespace) -> int:
         text = mask.print(arguments.emit, **options)
     else:
         made = mask.plan(**options)._impl
-        text = _falloff.print_kernel(made, arguments.dtype, arguments.emit, arguments.features)
+        text = _falloff.print_kernel(
+            made, arguments.dtype, arguments.emit, arguments.features, arguments.recipe or ""
+        )
     print(text, end="" if text.endswith("\n") else "\n")
     return 0
