@@ -18,7 +18,17 @@ from pathlib import Path
 
 from .measure import Line, processor
 
-FIGURES = ("planning", "kernels", "peers", "sparsity", "compiling", "comparing", "runtime")
+FIGURES = (
+    "planning",
+    "kernels",
+    "int8",
+    "accuracy",
+    "peers",
+    "sparsity",
+    "compiling",
+    "comparing",
+    "runtime",
+)
 RESULTS = Path(__file__).parent / "results"
 
 

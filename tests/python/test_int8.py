@@ -8,6 +8,7 @@ that docs/int8.md states. Random patterns run the recipe in test_properties.py.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from falloff import _falloff
+from falloff.cli import main
 
 import exact_attention
 import int8_model
@@ -216,8 +218,10 @@ def test_empty_rows_and_nan(tmp_path: Path) -> None:
 def test_nan_and_inf_reach_who_sees_them(feature: str, where: str, poison: float) -> None:
     """All queries that see the token, and no other (batch entry, key head)."""
     tokens, token = 64, 19
-    plan = falloff.load("streaming_llm", first=2, recent=9).bind(tokens=tokens).plan(
-        rounding="exact", tile="8"
+    plan = (
+        falloff.load("streaming_llm", first=2, recent=9)
+        .bind(tokens=tokens)
+        .plan(rounding="exact", tile="8")
     )
     tensors = dict(zip("qkv", qkv(2, tokens, 4, 2, 16, 16, "bf16"), strict=True))
     clean, _ = run(*tensors.values(), plan, features=feature)
@@ -277,7 +281,8 @@ def errors(out: Any, exact: Any) -> tuple[float, float, float]:
     """Cosine, relative L1, root mean square: the metrics of docs/int8.md."""
     out, exact = np.asarray(out).astype(np.float64).ravel(), np.asarray(exact).ravel()
     cosine = out @ exact / np.sqrt((out @ out) * (exact @ exact))
-    return cosine, np.abs(out - exact).sum() / np.abs(exact).sum(), np.sqrt(((out - exact) ** 2).mean())
+    error = np.abs(out - exact)
+    return cosine, error.sum() / np.abs(exact).sum(), np.sqrt((error**2).mean())
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -320,3 +325,41 @@ def test_unknown_recipes(recipe: str) -> None:
     assert recipe != "int4" or "did you mean 'int8'?" in str(raised.value)
     with pytest.raises(TypeError, match="expects recipe to be a string, but got 8"):
         falloff.attention(q, k, v, dense(8), recipe=8)  # type: ignore[arg-type]
+
+
+RADIAL = ["radial", "--frames", "4", "--tokens-per-frame", "12"]
+
+
+def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", *RADIAL, "--recipe", "int8", "--repeat", "1", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["recipe"] == "int8"
+    assert main(["bench", *RADIAL, "--recipe", "int8", "--repeat", "1"]) == 0
+    assert "bf16 by int8" in capsys.readouterr().out
+    for stage, word in (("llvm", "sitofp" if has_vnni() else "fmul"), ("asm", "step")):
+        assert main(["compile", *RADIAL, "--recipe", "int8", "--emit", stage]) == 0
+        assert word in capsys.readouterr().out
+    with pytest.raises(SystemExit) as exit_:
+        main(["bench", *RADIAL, "--recipe", "int4"])
+    assert exit_.value.code == 2
+    message = capsys.readouterr().err
+    assert "expects recipe int8, but got 'int4'; did you mean 'int8'?" in message
+    assert len(message.splitlines()) == 1
+
+
+def has_vnni() -> bool:
+    return "avx512vnni" in exact_attention.features()
+
+
+def test_the_page_has_the_figures_of_the_benchmark() -> None:
+    """docs/int8.md against benchmarks/results/accuracy.json, row by row."""
+    root = Path(__file__).resolve().parents[2]
+    page = (root / "docs" / "int8.md").read_text()
+    lines = json.loads((root / "benchmarks" / "results" / "accuracy.json").read_text())["lines"]
+    rows: dict[str, list[str]] = {}
+    for line in lines:
+        row, _, _ = line["what"].removeprefix("keys ").rpartition(": ")
+        rows.setdefault(row.replace("; ", " | "), []).append(f"{line['value']:.1e}")
+    assert len(rows) == 12
+    for row, figures in rows.items():
+        assert f"| {row} | {' | '.join(figures)} |" in page

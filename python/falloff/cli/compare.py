@@ -43,7 +43,9 @@ def add_compare(subparsers: Subparsers) -> None:
     )
     group.add_argument("--threads", type=int, default=0, metavar="N", help="default: all")
     group.add_argument(
-        "--features", choices=["native", "avx512", "avx2", "generic"], default="native"
+        "--features",
+        choices=["native", "avx512vnni", "avx512", "avx2", "generic"],
+        default="native",
     )
     group.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=compare)

@@ -38,8 +38,7 @@ std::vector<float> wholeNumbers(int64_t rows, int64_t dim, std::mt19937 &random)
 }
 
 /// One step of a block of 12 queries; what stands in the scratch memory of scores are the sums.
-void expectSums(Level level, int64_t dim, bool largest) {
-  KernelSpec spec = specFor(level, DType::F32, true);
+void expectSums(const KernelSpec &spec, Step step, int64_t dim, bool largest) {
   std::mt19937 random(unsigned(dim) + 1);
   int64_t keys = spec.panel(), queries = spec.group(), depth = (dim + spec.scoreUnit() - 1) / spec.scoreUnit();
   std::vector<float> q = wholeNumbers(queries, dim, random), k = wholeNumbers(keys, dim, random);
@@ -75,8 +74,7 @@ void expectSums(Level level, int64_t dim, bool largest) {
   arguments.keyScales = keyScales.data();
   arguments.queryScales = queryScales.data();
   arguments.corrections = corrections.data();
-  auto code = loadObject(compileObject(level, [&](mlir::MLIRContext &context) { return emitKernel(context, spec); }));
-  reinterpret_cast<Step>(code->find("step"))(&arguments);
+  step(&arguments);
   for (int64_t i = 0; i < queries; ++i) {
     EXPECT_EQ(queryScales[i], 1);
     for (int64_t j = 0; j < keys; ++j) {
@@ -85,19 +83,23 @@ void expectSums(Level level, int64_t dim, bool largest) {
         sum += int64_t(q[i * dim + d]) * int64_t(k[j * dim + d]);
       EXPECT_EQ(keyScales[j], 1);
       ASSERT_EQ(scores[i * KernelSpec::stepKeys + j], float(sum))
-          << nameOf(level) << " dim " << dim << ": " << i << ", " << j;
+          << nameOf(spec.level) << " dim " << dim << ": " << i << ", " << j;
     }
   }
 }
 
 TEST(Int8, SumsAreExactAtEveryLevel) {
-  for (Level level : {Level::Generic, Level::Avx2, Level::Avx512, Level::Avx512Vnni, Level::Avx512Bf16})
+  for (Level level : {Level::Generic, Level::Avx2, Level::Avx512, Level::Avx512Vnni, Level::Avx512Bf16}) {
+    if (level > hostLevel())
+      continue;
+    KernelSpec spec = specFor(level, DType::F32, true);
+    auto code = loadObject(compileObject(level, [&](mlir::MLIRContext &c) { return emitKernel(c, spec); }));
+    Step step = reinterpret_cast<Step>(code->find("step"));
     for (int64_t dim : {1, 2, 3, 4, 5, 63, 64, 128, 255, 256}) {
-      if (level > hostLevel())
-        continue;
-      expectSums(level, dim, false);
-      expectSums(level, dim, true);
+      expectSums(spec, step, dim, false);
+      expectSums(spec, step, dim, true);
     }
+  }
 }
 
 TEST(Int8, KernelUsesTheInstructionsOfItsLevel) {
@@ -107,7 +109,6 @@ TEST(Int8, KernelUsesTheInstructionsOfItsLevel) {
     return print(level, make, Listing::Assembly).find(word) != std::string::npos;
   };
   EXPECT_TRUE(has(Level::Avx512Bf16, "vpdpbusd") && has(Level::Avx512Bf16, "vdpbf16ps"));
-  EXPECT_TRUE(has(Level::Avx512Bf16, "{1to16}")); // queries come from memory in the same instruction
   EXPECT_TRUE(has(Level::Avx512Vnni, "vpdpbusd") && !has(Level::Avx512Vnni, "vdpbf16ps"));
   EXPECT_TRUE(has(Level::Avx512, "vfmadd") && !has(Level::Avx512, "vpdpbusd"));
   EXPECT_TRUE(has(Level::Avx2, "ymm") && !has(Level::Avx2, "zmm"));
