@@ -155,7 +155,7 @@ struct AttentionOptions {
   std::optional<float> scale;       ///< default 1/sqrt(head dimension)
   std::vector<int64_t> textLengths; ///< per batch entry, for the segment with axis `token`; empty: whole
   int threads = 0;                  ///< 0: all processors this process may use
-  std::string features;             ///< "native" or empty, "avx512", "avx2", "generic": what kernels may use
+  std::string features;             ///< "native" or empty, "avx512vnni", "avx512", "avx2", "generic"
   std::string recipe;               ///< of q k^T: empty (in the tensors' type), or "int8" (runtime/Recipe.h)
 };
 
