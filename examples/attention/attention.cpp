@@ -2,7 +2,7 @@
 //
 // The C++ door from end to end: compiles a pattern file, runs it on tensors, and checks one query against the formula.
 //
-//   attention-example patterns/radial.mlir 8 100
+//   attention radial 8 100
 
 #include "compiler/Compiler.h"
 #include <cmath>
@@ -60,7 +60,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   try {
-    Pattern pattern = Pattern::load(argv[1], {}, "patterns");
+    Pattern pattern = Pattern::load(argv[1], {}, FALLOFF_PATTERNS);
     Mask mask = pattern.bind({{{"frames", std::atoll(argv[2])}, {"tokens_per_frame", std::atoll(argv[3])}}, {}, {}});
     PlanOptions options;
     options.rounding = "exact";
