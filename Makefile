@@ -3,6 +3,7 @@
 # Thin: each goal sets up what it needs (a second time that takes a moment) and calls the tool that does the work.
 #   make demo [VIDEO=clip.mp4]   denoises a video by attention, dense, radial and windowed
 #   make check                   builds, lints and runs every test, those under the sanitizers too
+#   make wheel                   makes dist/: the sdist, and a wheel that needs no LLVM where it runs
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 BUILD := build/release
 ASAN := build/asan
@@ -11,10 +12,10 @@ PYTHON_BIN := .venv/bin
 VIDEO ?=
 
 .PHONY: help demo check bench setup setup-system setup-python build lint format docs clean distclean
-.PHONY: check-lit check-unit check-python check-asan build-asan
+.PHONY: check-lit check-unit check-python check-asan build-asan wheel check-wheel
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo "also: build lint format docs bench clean distclean check-lit check-unit check-python check-asan"
+	@sed -n 's/^#   //p' Makefile; echo "also: build lint format docs bench clean distclean check-lit check-unit check-python check-asan check-wheel"
 
 setup-system:
 	@bash scripts/setup-system.sh
@@ -71,6 +72,12 @@ check-python: build
 check-asan: build-asan
 	@cd $(ASAN) && ctest --output-on-failure
 
+wheel: setup-python
+	@bash scripts/build-wheel.sh
+
+check-wheel: wheel
+	@$(PYTHON_BIN)/python scripts/check_wheel.py
+
 # ---- the rest
 
 bench: build
@@ -84,7 +91,7 @@ docs: build
 	@$(PYTHON_BIN)/python scripts/radial_rules.py
 
 clean:
-	rm -rf build
+	rm -rf build dist
 
 distclean: clean
 	rm -rf .venv demo-output

@@ -48,7 +48,11 @@ if(FALLOFF_SANITIZERS)
     "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/scripts/leaks.supp:print_suppressions=0")
 endif()
 
-# The packaged MLIR and LLVM, shared; every library of the compiler links this and never a single MLIR archive, since
-# one process must not hold two copies.
+# MLIR and LLVM; every library of the compiler links this and never a single MLIR archive, since one process must not
+# hold two copies.
 add_library(FalloffMLIR INTERFACE)
-target_link_libraries(FalloffMLIR INTERFACE MLIR LLVM)
+if(FALLOFF_STATIC_LLVM)
+  include(FalloffStaticLLVM)
+else()
+  target_link_libraries(FalloffMLIR INTERFACE MLIR LLVM)
+endif()

