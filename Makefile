@@ -55,6 +55,7 @@ check:
 	@$(MAKE) build-release
 	@$(MAKE) check-lit check-unit check-python
 	@$(MAKE) check-asan
+	@$(MAKE) check-wheel
 	@echo "make check: everything passed"
 
 lint: setup-python

@@ -20,6 +20,7 @@ import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,7 +121,8 @@ class Environment:
         self.folder = WORK / "venv"
         self.python = self.folder / "bin" / "python"
         output(sys.executable, "-m", "venv", self.folder)
-        output(self.python, "-m", "pip", "install", "--quiet", wheel)
+        numpy = f"numpy=={metadata.version('numpy')}"
+        output(self.python, "-m", "pip", "install", "--quiet", wheel, numpy)
         self.hidden = llvm_files()
         hide = "".join(f"mount --bind /dev/null '{path}' && " for path in self.hidden) + 'exec "$@"'
         mapping = [] if os.geteuid() == 0 else ["--map-root-user"]
