@@ -42,6 +42,7 @@ def compare(
     text_lengths: Sequence[int] | None = None,
     threads: int = 0,
     features: str = "",
+    recipe: str | None = None,
 ) -> Comparison:
     """Holds attention by a plan against dense attention, head by head.
 
@@ -50,6 +51,8 @@ def compare(
     mask: what is compared; its default plan for these tensors runs unless ``plan`` is given. A plan
         in its place is compared alone, and says nothing of the mass that a mask keeps.
     plan: of the same sequence as the mask, such as ``mask.plan(rounding="exact")``.
+    recipe: arithmetic of the plan's output, as for ``attention``; dense attention and attention
+        mass do without it.
 
     Errors are of the plan's output against dense attention by the same kernels in the same type:
     float32 tensors show what leaving pairs out costs, bfloat16 ones their rounding too. Attention
@@ -63,10 +66,11 @@ def compare(
     another sequence or tensors hold NaN or infinity.
     """
     _attention._check_options(scale, threads, features)
+    _attention._check_recipe(recipe)
     named = (("q", q), ("k", k), ("v", v))
     sources = [ArraySource(name, tensor, layout) for name, tensor in named]
     options = Options(scale=scale, text_lengths=text_lengths, threads=threads, features=features)
-    return compare_sources(sources, mask, plan, options)
+    return compare_sources(sources, mask, plan, options, recipe)
 
 
 class Options(TypedDict):
@@ -115,6 +119,7 @@ def compare_sources(
     mask: Mask | Plan,
     plan: Plan | None,
     options: Options,
+    recipe: str | None = None,
 ) -> Comparison:
     """``compare`` of q, k and v wherever they lie. On a terminal a bar shows after a second."""
     tensors = _attention._Tensors(*(source.whole() for source in sources))
@@ -129,7 +134,7 @@ def compare_sources(
             places = (head, head // (heads // key_heads), head // (heads // key_heads))
             one = [source.head(at) for source, at in zip(sources, places, strict=True)]
             with progress.step(f"head {head}", 1):
-                sums = _compare_head(one, plans.of_head(head), options)
+                sums = _compare_head(one, plans.of_head(head), options, recipe)
             if sums is None:
                 raise ValueError(
                     f"expects finite q, k and v, but got NaN or infinity in head {head}"
@@ -141,6 +146,7 @@ def compare_sources(
         rounding=plans.plan._impl.rounding,
         tokens=plans.plan.tokens,
         dtype=tensors.q.dtype,
+        recipe=recipe,
         density=plans.plan.density,
         pairs_in_mask=plans.plan.pairs_in_mask,
         pairs_computed=plans.plan.pairs_computed,
@@ -200,12 +206,16 @@ def _all_pairs(plan: Plan) -> Mask:
     return mask.slice(queries=grid.queries, keys=grid.keys)
 
 
-def _compare_head(views: Sequence[View], plans: _Plans, options: Options) -> Sums | None:
+def _compare_head(
+    views: Sequence[View], plans: _Plans, options: Options, recipe: str | None
+) -> Sums | None:
     """Of one query head; None where dense attention is not finite."""
     expected, whole = _run(views, plans.dense, options)
     if np.isnan(whole).any() or np.isposinf(whole).any():
         return None
     got, kept = _run(views, plans.plan, options)
+    if recipe is not None:
+        got = _run(views, plans.plan, options, recipe)[0]
     mask = kept if plans.has_mask else None
     if plans.mask is not None:
         mask = _run(views, plans.mask, options)[1]
@@ -227,7 +237,7 @@ def _compare_head(views: Sequence[View], plans: _Plans, options: Options) -> Sum
 
 
 def _run(
-    views: Sequence[View], plan: Plan, options: Options
+    views: Sequence[View], plan: Plan, options: Options, recipe: str | None = None
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """(batch, queries, value dim), bfloat16 as its bits, and log-sum-exp (batch, queries)."""
     q, k, v = views
@@ -235,7 +245,7 @@ def _run(
     out = np.empty((*q.shape[:3], v.shape[3]), np.uint16 if bits else np.float32)
     view = View.of(out, "out")
     view = view.as_dtype("bfloat16") if bits else view
-    _, lse = attention(q, k, v, plan, out=view, return_lse=True, **options)
+    _, lse = attention(q, k, v, plan, out=view, return_lse=True, recipe=recipe, **options)
     return out[:, :, 0], lse[:, 0].astype(np.float64)
 
 

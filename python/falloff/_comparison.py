@@ -150,6 +150,7 @@ class Comparison:
     rounding: str
     tokens: int
     dtype: str
+    recipe: str | None
     density: float
     pairs_in_mask: float
     pairs_computed: float
@@ -166,9 +167,10 @@ class Comparison:
 
     def __str__(self) -> str:
         values = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+        kind = self.dtype + (f" by {self.recipe}" if self.recipe else "")
         lines = [
             f"@{self.pattern}" + (f" ({values})" if values else ""),
-            f"{self.tokens:,} tokens, {self.dtype}, density {self.density:.4f}, {self.rounding}: "
+            f"{self.tokens:,} tokens, {kind}, density {self.density:.4f}, {self.rounding}: "
             f"{self.pairs_computed:,} pairs computed, {self.pairs_lost:,} lost",
             "".join(f"{title:>{width}}" for title, width in _COLUMNS),
         ]

@@ -210,6 +210,24 @@ def test_bfloat16_within_its_rounding() -> None:
             assert one["relative_l1"] == pytest.approx(by_definition["relative_l1"], rel=0.02)
 
 
+def test_a_recipe_is_of_the_plan_alone() -> None:
+    """Errors grow by those of int8; attention mass is that without it."""
+    mask = falloff.load("radial", decay=0.3).bind(**RADIAL)
+    q, k, v = tensors(mask.tokens)
+    plain = falloff.compare(q, k, v, mask)
+    rounded = falloff.compare(q, k, v, mask, recipe="int8")
+    assert (plain.recipe, rounded.recipe) == (None, "int8")
+    assert rounded.total.plan_mass == plain.total.plan_mass
+    assert rounded.total.mask_mass == plain.total.mask_mass
+    every = falloff.load("dense").bind(**RADIAL)
+    alone = falloff.compare(q, k, v, every, recipe="int8").total
+    out, exact = (falloff.attention(q, k, v, every, recipe=r) for r in ("int8", None))
+    error = (out - exact).astype(np.float64)
+    assert alone.mse == pytest.approx(np.mean(error**2), rel=1e-3)
+    assert 1e-4 < alone.relative_l1 < 0.05
+    assert "float32 by int8" in str(rounded)
+
+
 def test_zeros_and_what_json_lacks() -> None:
     """Values of 0 give errors of 0; a dense output of 0 that is missed has no relative error."""
     mask = falloff.load("causal").bind(tokens=4)
@@ -241,6 +259,7 @@ def test_refusals() -> None:
         ((q, k, v * np.inf, mask), {}, ValueError, "NaN or infinity in head 0"),
         ((q.astype(np.float64), k, v, mask), {}, TypeError, "float32 or bfloat16"),
         ((q, k, v, mask), {"layout": "BSD"}, ValueError, "layout"),
+        ((q, k, v, mask), {"recipe": "int4"}, ValueError, "did you mean 'int8'"),
     ):
         with pytest.raises(error, match=words):
             falloff.compare(*arguments, **options)

@@ -42,11 +42,7 @@ def add_compare(subparsers: Subparsers) -> None:
         help="what to compute in: fp32 shows the mask's error alone (default)",
     )
     group.add_argument("--threads", type=int, default=0, metavar="N", help="default: all")
-    group.add_argument(
-        "--features",
-        choices=["native", "avx512vnni", "avx512", "avx2", "generic"],
-        default="native",
-    )
+    commands.add_kernel_options(group)
     group.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=compare)
 
@@ -70,7 +66,7 @@ def compare(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         features=arguments.features,
     )
-    result = compare_sources(sources, mask, plan, options)
+    result = compare_sources(sources, mask, plan, options, arguments.recipe)
     print(json.dumps(result.as_dict(), indent=1) if arguments.json else result)
     return 0
 
