@@ -57,7 +57,8 @@ class DecayFit:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.tokens:,} tokens, {self.queries:,} queries of {len(self.heads)} heads"]
+        heads = "1 head" if len(self.heads) == 1 else f"{len(self.heads)} heads"
+        lines = [f"{self.tokens:,} tokens, {self.queries:,} queries of {heads}"]
         lines.append("attention = exp(-a x + b)")
         lines += _table("mean", self.mean)
         for number, head in enumerate(self.heads if len(self.heads) > 1 else ()):
