@@ -3,6 +3,7 @@
 // `link-includes`: finds the pattern that each include names, links it first,
 // and inlines it.
 #include "compiler/passes/InlinePattern.h"
+#include "compiler/passes/Limits.h"
 #include "compiler/passes/Linker.h"
 #include "compiler/passes/Passes.h"
 #include "llvm/ADT/STLExtras.h"
@@ -21,6 +22,11 @@ using mask::PatternOp;
 LogicalResult Linker::link(PatternOp pattern) {
   if (linked.contains(pattern))
     return success();
+  if (linking.size() > maxIncludeDepth)
+    return pattern.emitError() << "expects includes at most " << maxIncludeDepth << " deep, but @"
+                               << pattern.getSymName() << " is included deeper";
+  if (failed(verifyWrittenOut(pattern)))
+    return failure();
   linking.push_back(pattern);
   auto module = pattern->getParentOfType<ModuleOp>();
   for (IncludeOp include : llvm::make_early_inc_range(pattern.getBody().getOps<IncludeOp>())) {
@@ -29,7 +35,7 @@ LogicalResult Linker::link(PatternOp pattern) {
       return failure();
     if (llvm::is_contained(linking, *callee))
       return emitCycle(include, *callee);
-    if (failed(link(*callee)) || failed(inlinePattern(include, *callee)))
+    if (failed(link(*callee)) || failed(inlinePattern(include, *callee)) || failed(verifyWrittenOut(pattern)))
       return failure();
   }
   linking.pop_back();

@@ -2,12 +2,15 @@
 //
 // Where patterns are found: in a module, beside a file, in the library.
 #include "compiler/passes/PatternFiles.h"
+#include "compiler/passes/Limits.h"
 #include "compiler/passes/Names.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 using namespace falloff;
@@ -46,7 +49,16 @@ FailureOr<ModuleOp> PatternFiles::read(llvm::StringRef file, Location loc) {
     return emitError(loc) << "expects a pattern file, but there is no '" << file << "'";
   if (llvm::sys::fs::is_directory(file))
     return emitError(loc) << "expects a pattern file, but '" << file << "' is a directory";
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(file, ParserConfig(context));
+  // Volatile: a copy, which stays as it is while someone edits the file.
+  auto buffer =
+      llvm::MemoryBuffer::getFile(file, /*IsText=*/false, /*RequiresNullTerminator=*/true, /*IsVolatile=*/true);
+  if (!buffer)
+    return emitError(loc) << "cannot read '" << file << "': " << buffer.getError().message();
+  if (failed(verifyText(context, (*buffer)->getBuffer(), file)))
+    return failure();
+  auto sources = std::make_shared<llvm::SourceMgr>();
+  sources->AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, ParserConfig(context));
   if (!module)
     return failure(); // the parser said why, and where
   modules[real] = *module;

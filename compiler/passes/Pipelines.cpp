@@ -3,6 +3,7 @@
 // From a pattern file to a bound pattern, step by step, and the named
 // pipelines.
 #include "compiler/passes/Pipelines.h"
+#include "compiler/passes/Limits.h"
 #include "compiler/passes/Linker.h"
 #include "compiler/passes/Names.h"
 #include "compiler/passes/Passes.h"
@@ -82,6 +83,8 @@ FailureOr<OwningOpRef<ModuleOp>> falloff::loadPattern(MLIRContext *context, llvm
 
 FailureOr<OwningOpRef<ModuleOp>> falloff::loadPatternText(MLIRContext *context, llvm::StringRef text,
                                                           llvm::StringRef symbol, llvm::StringRef library) {
+  if (failed(verifyText(context, text, "-")))
+    return failure();
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, ParserConfig(context));
   if (!module)
     return failure();
