@@ -2,9 +2,12 @@
 //
 // A queue of jobs; a thread joins the first one that still wants threads.
 #include "runtime/ThreadPool.h"
+#include "runtime/Log.h"
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <pthread.h>
+#include <system_error>
 #ifdef __linux__
 #include <sched.h>
 #endif
@@ -34,8 +37,24 @@ struct ThreadPool::Job {
 
 ThreadPool &ThreadPool::shared() {
   // Never destroyed: threads of a process that ends must not wait for each other.
-  static ThreadPool *pool = new ThreadPool;
+  static std::atomic<ThreadPool *> pool{new ThreadPool};
+  // A forked child has none of the threads, and perhaps a mutex that one of them held.
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { pool = new ThreadPool; });
+  (void)registered;
   return *pool;
+}
+
+/// Threads up to `wanted`, or as many as the system gives: those that run do the work of the others.
+void ThreadPool::startThreads(int wanted) {
+  try {
+    while (int(threads.size()) < wanted)
+      threads.emplace_back([this] { work(); });
+  } catch (const std::system_error &error) {
+    if (!warned)
+      log(LogLevel::Warning, "cannot start thread " + std::to_string(threads.size() + 1) + " of " +
+                                 std::to_string(wanted) + ": " + error.code().message() + "; going on with fewer");
+    warned = true;
+  }
 }
 
 int ThreadPool::processors() {
@@ -87,8 +106,7 @@ void ThreadPool::run(int limit, int64_t count, const std::function<void(int64_t,
   job->joined = 1;
   if (limit > 1) {
     std::lock_guard<std::mutex> lock(mutex);
-    while (int(threads.size()) < limit - 1)
-      threads.emplace_back([this] { work(); });
+    startThreads(limit - 1);
     jobs.push_back(job);
     wake.notify_all();
   }

@@ -32,12 +32,13 @@ public:
 private:
   struct Job;
   void work();
+  void startThreads(int wanted); ///< the caller holds the mutex
 
   std::mutex mutex;
   std::condition_variable wake, left;
   std::deque<std::shared_ptr<Job>> jobs;
   std::vector<std::thread> threads;
-  bool closing = false;
+  bool closing = false, warned = false;
 };
 
 } // namespace falloff::runtime
