@@ -7,15 +7,16 @@
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 BUILD := build/release
 ASAN := build/asan
+FUZZ := build/fuzz
 LLVM_BIN := $(or $(LLVM_BIN),/usr/lib/llvm-22/bin)
 PYTHON_BIN := .venv/bin
 VIDEO ?=
 
-.PHONY: help demo check bench setup setup-system setup-python build lint format docs clean distclean
+.PHONY: help demo check bench fuzz setup setup-system setup-python build lint format docs clean distclean
 .PHONY: check-lit check-unit check-python check-asan build-asan wheel check-wheel
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo "also: build lint format docs bench clean distclean check-lit check-unit check-python check-asan check-wheel"
+	@sed -n 's/^#   //p' Makefile; echo "also: build lint format docs bench fuzz clean distclean check-lit check-unit check-python check-asan check-wheel"
 
 setup-system:
 	@bash scripts/setup-system.sh
@@ -80,6 +81,14 @@ check-wheel: wheel
 	@$(PYTHON_BIN)/python scripts/check_wheel.py
 
 # ---- the rest
+
+# Not part of check, which replays the kept corpus: SECONDS for each target.
+fuzz: setup-python $(FUZZ)/build.ninja
+	@cmake --build $(FUZZ) --target PatternFuzzer PlanFileFuzzer CacheEntryFuzzer
+	@$(PYTHON_BIN)/python scripts/fuzz.py $(FUZZ) --seconds $(or $(SECONDS),600)
+
+$(FUZZ)/build.ninja:
+	@cmake --preset fuzz
 
 bench: build
 	@$(PYTHON_BIN)/python -m benchmarks $(ONLY)
