@@ -30,6 +30,7 @@ struct Folder {
     std::filesystem::path root = ::access(memory, W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
     path = root / ("falloff-fuzz-" + std::to_string(::getpid()));
     std::filesystem::create_directories(path);
+    ::setenv("FALLOFF_DISABLE_CACHE", "1", 1); // each input makes its own plan, and the user's cache stays as it is
   }
   ~Folder() {
     std::error_code ignored;
