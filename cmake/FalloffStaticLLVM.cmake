@@ -13,7 +13,7 @@ set(falloff_mlir_archives
   MLIRBuiltinToLLVMIRTranslation MLIRLLVMToLLVMIRTranslation MLIRTargetLLVMIRExport
   MLIROptLib MLIRLspServerLib) # of the tools alone
 llvm_map_components_to_libnames(falloff_llvm_archives
-  support core asmparser bitreader bitwriter irreader linker analysis passes codegen frontendopenmp orcjit native)
+  support supportlsp core asmparser bitreader bitwriter irreader linker analysis passes codegen frontendopenmp orcjit native)
 
 function(falloff_archives_of_mlir)
   get_property(archives GLOBAL PROPERTY MLIR_ALL_LIBS)
