@@ -78,7 +78,7 @@ def fuzz(build: Path, target: str, seconds: int) -> bool:
     code = run([program, *options(build, target), *time, *inputs], log)
     lines = log.read_text(errors="replace").splitlines()
     print(f"{target}: {'nothing failed' if code == 0 else f'an input failed, see {log}'}")
-    done = [line for line in lines if " DONE " in line or line.startswith(("Done ", "stat::"))]
+    done = [line for line in lines if "\tDONE " in line or line.startswith(("Done ", "stat::"))]
     print("\n".join(f"  {line}" for line in (done if code == 0 else lines[-20:])), flush=True)
     return code == 0
 
