@@ -7,7 +7,7 @@
 //   Plan plan = mask.plan({});
 //   attention(plan, arguments);                                    // kernels are compiled once a process
 //
-// Everything here throws `Error`; nothing of MLIR shows.
+// Everything here throws `Error`, or std::bad_alloc where memory ends; nothing of MLIR shows.
 #ifndef FALLOFF_COMPILER_COMPILER_H
 #define FALLOFF_COMPILER_COMPILER_H
 

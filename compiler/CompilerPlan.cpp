@@ -12,6 +12,7 @@
 #include "llvm/Config/llvm-config.h"
 #include <algorithm>
 #include <cmath>
+#include <new>
 
 using namespace mlir;
 
@@ -182,12 +183,14 @@ static const SetProgram *programOf(const Plan &plan) {
   return plan.impl->classes.empty() ? nullptr : &plan.impl->classes[0].program();
 }
 
-/// Runs `body`, turning what the back end throws into Error.
+/// Runs `body`, turning what the back end throws into Error; want of memory stays what it is.
 template <typename Body>
 static auto translated(Body body) {
   try {
     return body();
   } catch (const Error &) {
+    throw;
+  } catch (const std::bad_alloc &) {
     throw;
   } catch (const std::exception &error) {
     throw Error(error.what());

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A compiler's error arrives in Python as falloff.CompileError, with the file and the line that it stands at.
+// A compiler's error arrives in Python as falloff.CompileError, with the file and the line that it stands at; want of
+// memory as MemoryError.
 #include "compiler/Compiler.h"
 #include "python/bindings/Bindings.h"
+#include <new>
 
 namespace py = pybind11;
 
@@ -15,6 +17,8 @@ static void translate(std::exception_ptr thrown) {
     py::object type = py::module_::import("falloff.errors").attr("CompileError");
     py::object instance = type(error.message, error.file, error.line, error.column);
     PyErr_SetObject(type.ptr(), instance.ptr());
+  } catch (const std::bad_alloc &) {
+    PyErr_SetString(PyExc_MemoryError, "expects more memory than the system gives");
   }
 }
 

@@ -265,6 +265,26 @@ def test_threads_that_cannot_be_started(expected: bytes) -> None:
     assert "thread" in log[0]
 
 
+def test_memory_that_ends() -> None:
+    """A limit on memory: MemoryError, and the same call is fine once there is room again."""
+    code = """
+import resource, falloff, numpy as np
+plan = falloff.load("causal").bind(tokens=200000).slice(queries=(0, 256)).plan(rounding="exact")
+q, k = (np.ones((1, tokens, 1, 128), np.float32) for tokens in (256, 200000))
+falloff.attention(q[:, :1], k[:, :1], k[:, :1], falloff.load("causal").bind(tokens=1), threads=2)
+pages = int(open("/proc/self/statm").read().split()[0])
+limits = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (pages * 4096 + (1 << 24), limits[1]))
+try:
+    falloff.attention(q, k, k, plan, threads=2)
+except MemoryError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_AS, limits)
+assert np.allclose(falloff.attention(q, k, k, plan, threads=2), 1, atol=1e-4)
+"""
+    assert run(code)[0] == b"expects more memory than the system gives\n"
+
+
 # ---- what users pass
 
 
