@@ -3,13 +3,16 @@
 // What the recipe `int8` means: the one definition that every back end shares, in plain C++. For one (batch entry, key
 // head), with q, k and v as the caller gave them, in float32 arithmetic unless said otherwise:
 //
-//   mean_d  = sum over valid keys j of k_jd, over their number   sums in float64; 0 where that is not finite
-//   k'_j    = k_j - mean                                         for valid keys: those of the tensor within
-//   text_lengths a_G     = max |x| over a group G of rows of q, or of k' x^      = round(x * (127 / a_G)), to nearest,
-//   ties to even   whole numbers of [-127, 127] scale_G = a_G / 127 s_ij    = scale * scale_q(i) * scale_k(j) * sum_d
-//   q^_id k^_jd   the sum is exact, in integers out_i   = softmax_j(s_ij) v_j                                weights
-//   and v in bf16 or float32 lse_i   = log sum_j exp(s_ij) + scale * (q_i . mean)         q not rounded, the product in
-//   float64
+// clang-format off
+//   mean_d   = sum over valid keys j of k_jd, over their number   sums in float64; 0 where that is not finite
+//   k'_j     = k_j - mean                                         for valid keys: those within text_lengths
+//   a_G      = max |x| over a group G of rows of q, or of k'
+//   x^       = round(x * (127 / a_G)), to nearest, ties to even   whole numbers of [-127, 127]
+//   scale_G  = a_G / 127
+//   s_ij     = scale * scale_q(i) * scale_k(j) * sum_d q^_id k^_jd   the sum is exact, in integers
+//   out_i    = softmax_j(s_ij) v_j                                weights and v in bf16 or float32
+//   lse_i    = log sum_j exp(s_ij) + scale * (q_i . mean)         q not rounded, the product in float64
+// clang-format on
 //
 // Softmax does not change when one number is added to all scores of a query, so mean only has to be the one that the
 // log-sum-exp is corrected by; where k has a large common offset, k' has far smaller magnitudes and so smaller steps
