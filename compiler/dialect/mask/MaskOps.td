@@ -102,8 +102,8 @@ def LetOp : Mask_Op<"let", [DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsm
   let description = [{
     A number in 64-bit floating point, computed when the pattern is bound, from numbers, parameters, `extent(a)`, the number of
     places on axis a, and `distance(a)` = |k.a − q.a|. Operators are `+ - * / mod`, functions `min max floor ceil abs sqrt
-    bit_floor`. `bit_floor(x)` is the largest power of two ≤ x, and 0 for x < 1. `mod` is of whole numbers ≥ 0. Division by
-    zero, `mod` by zero and results that are no number are errors when the pattern is bound.
+    bit_floor`. `bit_floor(x)` is the largest power of two ≤ x, and 0 for x < 1. `a mod b` is the rest of a in [0, |b|).
+    Division by zero, `mod` by zero and results that are no number are errors when the pattern is bound.
 
     ```mlir
     mask.pattern @let(%decay: real = 1.0) over video(%frame: 5, %patch: 4) {
