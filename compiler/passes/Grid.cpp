@@ -72,9 +72,43 @@ static std::string describe(const Shape &shape) {
   return llvm::join(llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }), "x");
 }
 
+/// "expects a tile with 2 numbers for video(frame, patch) or 1 for text(token), but got 7; such as 1x128", of the
+/// segments that a tile can be for.
+static llvm::Error failToFit(const Shape &shape, const std::vector<runtime::Segment> &segments) {
+  std::vector<std::string> words;
+  for (const runtime::Segment &segment : segments) {
+    std::string numbers = std::to_string(segment.axes.size());
+    if (words.empty())
+      numbers += segment.axes.size() == 1 ? " number" : " numbers";
+    words.push_back(numbers + " for " + describe({segment}));
+  }
+  Shape example(segments.front().axes.size(), 1);
+  example.back() = 128;
+  return fail("expects a tile with " + llvm::join(words, " or ") + ", but got " + describe(shape) + "; such as " +
+              describe(example));
+}
+
+/// Segments with tokens, or with a name; all, if none has tokens.
+static std::vector<runtime::Segment> segmentsToTile(const std::vector<runtime::Segment> &segments,
+                                                    const std::string &name) {
+  std::vector<runtime::Segment> chosen;
+  for (const runtime::Segment &segment : segments)
+    if (name.empty() ? segment.tokens() > 0 : segment.name == name)
+      chosen.push_back(segment);
+  return chosen.empty() ? segments : chosen;
+}
+
+/// No tile is longer than its axis: nothing is there, and kernels would compute it.
+static Shape clampTo(Shape shape, const std::vector<int64_t> &extents) {
+  for (size_t axis = 0; axis < shape.size(); ++axis)
+    shape[axis] = std::min(shape[axis], std::max<int64_t>(extents[axis], 1));
+  return shape;
+}
+
 llvm::Expected<std::vector<Shape>> falloff::tilesOf(const TileSpec &spec,
                                                     const std::vector<runtime::Segment> &segments) {
   std::vector<Shape> shapes(segments.size());
+  bool isEmpty = std::all_of(segments.begin(), segments.end(), [](const auto &each) { return each.tokens() == 0; });
   for (bool named : {false, true}) // names come last, so that they win
     for (const auto &[name, shape] : spec.parts) {
       if (named == name.empty())
@@ -84,16 +118,14 @@ llvm::Expected<std::vector<Shape>> falloff::tilesOf(const TileSpec &spec,
         bool meant = !named || segments[i].name == name;
         known |= meant;
         if (meant && segments[i].axes.size() == shape.size()) {
-          shapes[i] = shape;
-          fits = true;
+          shapes[i] = clampTo(shape, segments[i].extents);
+          fits |= named || isEmpty || segments[i].tokens() > 0;
         }
       }
       if (!known)
         return fail("expects tiles of the segments " + describe(segments) + ", but got one of '" + name + "'");
       if (!fits)
-        return fail("expects a tile with a size for each axis of " +
-                    (named ? "segment '" + name + "'" : std::string("a segment")) + " of " + describe(segments) +
-                    ", but got " + describe(shape));
+        return failToFit(shape, segmentsToTile(segments, name));
     }
   return shapes;
 }

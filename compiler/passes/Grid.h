@@ -32,7 +32,8 @@ struct TileSpec {
 llvm::Expected<TileSpec> parseTile(llvm::StringRef text);
 
 /// Shapes by segment, in bound order, of a grid `box`; an empty shape is still to be chosen. A part without a name goes
-/// to every segment with as many axes. Fails if a part fits no segment.
+/// to every segment with as many axes. Shapes are cut to the extents. Fails if a part fits no segment, or without a
+/// name none that has tokens.
 llvm::Expected<std::vector<Shape>> tilesOf(const TileSpec &spec, const std::vector<runtime::Segment> &segments);
 
 inline constexpr size_t maxFamilies = 5; ///< shapes in a menu of a segment of several axes

@@ -139,6 +139,8 @@ struct FramePair {
 
   std::tuple<int32_t, int32_t> rows() const { return {id, queryPhase}; }
   std::tuple<int32_t, int32_t, int32_t> kind() const { return {id, queryPhase, keyPhase}; }
+  /// By kind, those of one kind as they stand in the mask.
+  auto order() const { return std::make_tuple(id, queryPhase, keyPhase, query, key); }
 };
 
 class ReferenceRounder {
@@ -194,7 +196,7 @@ std::vector<FramePair> ReferenceRounder::framePairs() const {
     for (int32_t key = 0; key < frames; ++key)
       pairs.push_back({ids[key], int32_t(query * patches % block), int32_t(key * patches % block), query, key});
   }
-  llvm::stable_sort(pairs, [](const FramePair &a, const FramePair &b) { return a.kind() < b.kind(); });
+  llvm::sort(pairs, [](const FramePair &a, const FramePair &b) { return a.order() < b.order(); });
   return pairs;
 }
 

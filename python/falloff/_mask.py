@@ -154,8 +154,9 @@ class Mask:
         ``grid`` is ``"box"`` (tiles are boxes of a segment's axes) or ``"flat"`` (ranges of
         tokens); empty, it is box, or flat with ``"radial-reference"``. ``tile`` sets both
         ``tile_query`` and ``tile_key``; a tile without a segment's name goes to every segment with
-        as many axes, and what is not given is searched. ``rounding`` says how the border of
-        ``about`` sets is treated: ``"exact"``, ``"outward"``, ``"nearest"`` or ``"nearest:SHARE"``;
+        as many axes (one of them must have tokens), no tile is longer than its axes, and what is
+        not given is searched. ``rounding`` says how the border of ``about`` sets is treated:
+        ``"exact"``, ``"outward"``, ``"nearest"`` or ``"nearest:SHARE"``;
         ``"radial-reference"`` rounds every set as the public code of radial attention does, bit for
         bit, in blocks of the pattern's parameter ``block``: such a plan can lose pairs of any set,
         and runs where its blocks cover every token. ``major`` is ``"query"`` (rows are query tiles)

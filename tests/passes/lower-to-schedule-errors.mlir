@@ -11,7 +11,7 @@
 //
 // GRID: lower-to-schedule-errors.mlir:[[@LINE+10]]:1: error: expects a grid of box or flat, but got 'round'
 // TILE: error: expects a tile of whole numbers from 1 up, such as 1x128, video=2x8x8,text=128 or 128, but got '1by4'
-// AXES: error: expects a tile with a size for each axis of a segment of video(frame, patch), but got 2x4x4
+// AXES: error: expects a tile with 2 numbers for video(frame, patch), but got 2x4x4; such as 1x128
 // SEGMENT: error: expects tiles of the segments video(frame, patch), but got one of 'vidoe'
 // FLAT: error: expects a tile of one number on a flat grid, such as 128
 // ROUND: error: expects a rounding of exact, outward, nearest, nearest:S with a share S from 0 to 1, or radial-reference, but got 'up'

@@ -309,6 +309,26 @@ def test_options_of_plans_that_python_knows(mask: falloff.Mask) -> None:
         mask.print("wooden")
 
 
+def test_a_tile_that_is_for_no_token_is_refused() -> None:
+    """Text is a segment of one axis: empty, it must not take the tile that the video cannot."""
+    video = falloff.load("radial").bind(frames=3, height=3, width=4)
+    message = "2 numbers for video(frame, patch), but got 7; such as 1x128"
+    for options in ({"tile": 7}, {"tile_query": "7"}, {"tile_key": "7"}):
+        compile_error(lambda o=options: video.plan(**o), message)  # type: ignore[misc]
+    assert video.plan(tile={"text": 7}).pairs_issued == video.plan().pairs_issued
+    texts = falloff.load("radial").bind(**SIZES)
+    words = ["2 numbers for video(frame, patch) or 1 for text(token)", "1x1x8", "such as 1x128"]
+    compile_error(lambda: texts.plan(tile="1x1x8"), *words)
+    assert texts.plan(tile=2).as_dict()["grid"]["segments"][1]["query_tile"] == [2]
+
+
+def test_tiles_are_no_longer_than_their_axes() -> None:
+    mask = falloff.load("radial").bind(frames=3, height=30, width=52)
+    whole, longer = mask.plan(tile="1x1560"), mask.plan(tile="1x9999")
+    assert longer.as_dict() == whole.as_dict()
+    assert longer.pairs_issued <= 9 * 1600**2
+
+
 def test_options_that_are_no_strings(mask: falloff.Mask) -> None:
     for name in ("grid", "rounding", "major", "target", "dtype"):
         for value in (None, [], b"box", np.zeros((3, 3))):

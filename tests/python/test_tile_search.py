@@ -19,7 +19,7 @@ def test_a_given_tile_leaves_the_other_segments_to_the_search() -> None:
 
 def test_a_tile_of_an_empty_segment_decides_nothing() -> None:
     mask = falloff.load("radial").bind(frames=8, height=4, width=4)
-    assert mask.plan(tile="128").pairs_issued == mask.plan().pairs_issued
+    assert mask.plan(tile="text=128").pairs_issued == mask.plan().pairs_issued
 
 
 def test_tiles_are_not_chosen_for_what_they_lose() -> None:

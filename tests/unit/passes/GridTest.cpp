@@ -45,15 +45,20 @@ TEST(GridTest, givesShapesToSegments) {
   auto shapes = [&](const char *text) { return tilesOf(llvm::cantFail(parseTile(text)), segments); };
   // Without a name, to every segment with as many axes; a name wins whichever comes first.
   EXPECT_EQ(llvm::cantFail(shapes("1x8x8")), (std::vector<Shape>{{1, 8, 8}, {}}));
-  EXPECT_EQ(llvm::cantFail(shapes("text=16,64")), (std::vector<Shape>{{}, {16}}));
+  EXPECT_EQ(llvm::cantFail(shapes("text=16,24")), (std::vector<Shape>{{}, {16}}));
   EXPECT_EQ(llvm::toString(shapes("1x8").takeError()),
-            "expects a tile with a size for each axis of a segment of video(frame, row, column), text(token), but got "
-            "1x8");
+            "expects a tile with 3 numbers for video(frame, row, column) or 1 for text(token), but got 1x8; such as "
+            "1x1x128");
   EXPECT_EQ(llvm::toString(shapes("vidoe=1x8x8").takeError()),
             "expects tiles of the segments video(frame, row, column), text(token), but got one of 'vidoe'");
   EXPECT_EQ(llvm::toString(shapes("text=1x8").takeError()),
-            "expects a tile with a size for each axis of segment 'text' of video(frame, row, column), text(token), but "
-            "got 1x8");
+            "expects a tile with 1 number for text(token), but got 1x8; such as 128");
+  // No longer than the axes; for an empty segment only by its name.
+  EXPECT_EQ(llvm::cantFail(shapes("9x9x99,text=99")), (std::vector<Shape>{{3, 9, 20}, {30}}));
+  segments[1].extents = {0};
+  EXPECT_EQ(llvm::toString(shapes("7").takeError()),
+            "expects a tile with 3 numbers for video(frame, row, column), but got 7; such as 1x1x128");
+  EXPECT_EQ(llvm::cantFail(shapes("text=7")), (std::vector<Shape>{{}, {1}}));
 }
 
 TEST(GridTest, numbersTilesOverSegments) {

@@ -225,8 +225,8 @@ ScheduleOptions randomSchedule(const BoundMask &mask, std::mt19937 &random) {
     return options; // tiles are searched
   if (pick(0, 3) == 0) {
     options.grid = runtime::GridKind::Flat;
-    options.tileQuery = TileSpec{{{"", {pick(1, 9)}}}};
-    options.tileKey = TileSpec{{{"", {pick(1, 9)}}}};
+    options.tileQuery = TileSpec{{{"", {pick(1, 9)}}}, ""};
+    options.tileKey = TileSpec{{{"", {pick(1, 9)}}}, ""};
     return options;
   }
   TileSpec query, key;
