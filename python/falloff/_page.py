@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from falloff import _falloff
 from falloff._picture import write_whole
 from falloff._plan import Plan
 from falloff._progress import Progress
+from falloff._values import one_line
 
 if TYPE_CHECKING:
     from falloff._mask import Mask
@@ -34,7 +36,8 @@ _KINDS = ("skipped", "full", "limited", "partial")
 def write(path: str | os.PathLike[str], mask: Mask, plan: Plan | None, head: int) -> None:
     """Writes the page; ``path`` holds a whole one or what it held before.
 
-    Raises ValueError for a slice, a key-major plan, and a plan of too many tiles.
+    Raises TypeError for what is no plan, ValueError for a slice, a plan of another mask, a
+    key-major plan, and a plan of too many tiles.
     """
     text = page(mask, plan, head)
     write_whole(Path(path), text.encode())
@@ -57,7 +60,9 @@ def describe(mask: Mask, plan: Plan | None, head: int) -> dict[str, Any]:
     if mask.tokens == 0:
         raise ValueError("expects tokens to draw, but got none")
     coarser = False
-    if plan is None:
+    if plan is not None:
+        _check_plan(mask, plan)
+    else:
         plan = mask.plan()
         plan, coarser = _fitting(mask, plan)
     impl = plan._impl
@@ -72,6 +77,8 @@ def describe(mask: Mask, plan: Plan | None, head: int) -> dict[str, Any]:
     index = head if plan.heads else 0
     kinds = _kinds(plan, index)
     in_mask, computed = _counts(plan, index)
+    if grid.kind == "flat":
+        kinds, in_mask, computed = _with_tail(mask, grid, index, kinds, in_mask, computed)
     table = impl.tables[impl.table_of[index]]
     result: dict[str, Any] = {
         "pattern": mask.name,
@@ -96,6 +103,33 @@ def describe(mask: Mask, plan: Plan | None, head: int) -> dict[str, Any]:
         result["mask_bits"] = _bits(_dense(mask, head))
         result["computed_bits"] = _bits(plan.to_dense(head=head if plan.heads else None))
     return result
+
+
+def _check_plan(mask: Mask, plan: Plan) -> None:
+    """Raises TypeError for what is no plan, ValueError for a plan of another mask."""
+    if not isinstance(plan, Plan):
+        raise TypeError(f"expects plan to be a falloff.Plan, but got {one_line(plan)}")
+    impl = plan._impl
+    cheap = mask.plan(grid="flat", tile=min(mask.tokens, 1 << 16))  # for its segments alone
+    for what, of_mask, of_plan in (
+        ("pattern", f"@{mask.name}", f"@{impl.pattern}"),
+        ("tokens", f"{mask.tokens:,}", f"{plan.tokens:,}"),
+        ("queries", mask.queries, impl.grid.queries),
+        ("keys", mask.keys, impl.grid.keys),
+        ("parameters", mask.parameters, plan._parameters),
+        ("heads", mask.heads, plan.heads),
+        ("segments", _segments(cheap), _segments(plan)),
+    ):
+        if of_mask != of_plan:
+            raise ValueError(
+                f"expects a plan of this mask, with {what} {of_mask}, but got one with {of_plan}"
+            )
+
+
+def _segments(plan: Plan) -> str:
+    held = (segment for segment in plan._impl.grid.segments if all(segment.extents))
+    parts = sorted((segment.first_token, segment.name, segment.extents) for segment in held)
+    return " + ".join(f"{name} {' x '.join(map(str, extents))}" for _, name, extents in parts)
 
 
 def _fitting(mask: Mask, plan: Plan) -> tuple[Plan, bool]:
@@ -155,6 +189,32 @@ def _counts(plan: Plan, head: int) -> tuple[NDArray[np.int64], NDArray[np.int64]
             progress.advance(last - first, "counting pairs")
     counts = np.concatenate(parts)
     return counts[..., 0], counts[..., 1]
+
+
+def _with_tail(
+    mask: Mask,
+    grid: _falloff.Grid,
+    head: int,
+    kinds: NDArray[np.uint8],
+    in_mask: NDArray[np.int64],
+    computed: NDArray[np.int64],
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """The same over tiles of all tokens.
+
+    Blocks of radial-reference leave a last part of a block out: it is skipped, and of its pairs
+    none is computed, but the mask may have some.
+    """
+    rows, columns = -(-grid.tokens // grid.flat_query_tile), -(-grid.tokens // grid.flat_key_tile)
+    if kinds.shape == (rows, columns):
+        return kinds, in_mask, computed
+    tail = ((0, rows - kinds.shape[0]), (0, columns - kinds.shape[1]))
+    whole = mask.plan(
+        grid="flat",
+        tile_query=grid.flat_query_tile,
+        tile_key=grid.flat_key_tile,
+        rounding="exact",
+    )
+    return np.pad(kinds, tail), _counts(whole, head)[0], np.pad(computed, tail)
 
 
 def _dense(mask: Mask, head: int) -> NDArray[np.bool_]:

@@ -96,6 +96,18 @@ def test_pages_of_random_patterns(number: int, tmp_path: Path) -> None:
         check(mask, plan, head)
 
 
+def test_a_tail_that_blocks_leave_out_is_skipped() -> None:
+    """Blocks of radial-reference are whole ones; the page shows all tokens."""
+    pattern = falloff.load("radial_reference", rule="hunyuan", block=64, decay=0.3)
+    mask = pattern.bind(frames=5, tokens_per_frame=190, text=30)
+    plan = mask.plan(rounding="radial-reference")
+    assert (mask.tokens, plan._impl.grid.query_tiles) == (980, 15)
+    check(mask, plan, None)
+    data = data_of(_page.page(mask, plan, 0))
+    assert not data["kinds"].reshape(16, 16)[15].any()
+    assert data["in_mask"].reshape(16, 16)[15].any(), "pairs that are lost"
+
+
 class Links(html.parser.HTMLParser):
     """Collects what a page would load."""
 
@@ -151,6 +163,25 @@ def test_what_has_no_page(tmp_path: Path) -> None:
         mask.draw(path, plan=mask.plan(major="key"))
     with pytest.raises(ValueError, match=r"got 4,000 x 4,000; larger tiles are fewer"):
         mask.draw(path, plan=mask.plan(tile=1))
+    dense = falloff.load("dense").bind(frames=1, tokens_per_frame=4000)
+    refusals: list[tuple[Any, str]] = [
+        (mask.to_dense, "a falloff.Plan"),
+        (mask.slice(queries=(0, 64)).plan(), r"queries \(0, 4000\), but got one with \(0, 64\)"),
+        (dense.plan(), "pattern @causal, but got one with @dense"),
+        (falloff.load("causal").bind(tokens=4001).plan(), "tokens 4,000, but got one with 4,001"),
+    ]
+    for plan, words in refusals:
+        with pytest.raises((TypeError, ValueError), match=words):
+            mask.draw(path, plan=plan)
+    sizes = {"frames": 4, "tokens_per_frame": 30}
+    radial = falloff.load("radial").bind(**sizes, decay=0.5)
+    with pytest.raises(ValueError, match=r"parameters .*0\.5"):
+        radial.draw(path, plan=falloff.load("radial").bind(**sizes, decay=0.25).plan())
+    turned = falloff.load("radial").bind(frames=30, tokens_per_frame=4, decay=0.5)
+    with pytest.raises(ValueError, match="segments video 4 x 30, but got one with video 30 x 4"):
+        radial.draw(path, plan=turned.plan())
+    with pytest.raises(ValueError, match="heads 0, but got one with 1"):
+        radial.draw(path, plan=radial.plan().of_head(0))
     with pytest.raises(ValueError, match=r"ends in \.html to draw the tiles of a plan"):
         mask.draw(tmp_path / "mask.png", plan=mask.plan())
     assert list(tmp_path.iterdir()) == []
