@@ -34,7 +34,8 @@ class Progress:
     def __init__(self, total: float, *, after: float | None = None) -> None:
         self.total, self.done, self.busy = total, 0.0, 0.0
         self.after = after
-        self.live = sys.stderr.isatty()
+        # None where stderr is closed, whereupon print() would write to stdout.
+        self.live = sys.stderr is not None and sys.stderr.isatty()
         self.shown = False
         self.begin = time.perf_counter()
 
@@ -76,7 +77,7 @@ class Progress:
         self.done += work
         if self.live:
             self._draw(name, 0.0)
-        elif self.after is None:
+        elif self.after is None and sys.stderr is not None:
             print(self._line(name, 0.0), file=sys.stderr, flush=True)
 
     def close(self) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -231,6 +232,14 @@ def test_bench(run, dtype: str) -> None:
     assert "times as fast as dense" in table.out
 
 
+def test_bench_of_an_empty_mask(run, tmp_path: Path) -> None:
+    path = tmp_path / "next.mlir"
+    path.write_text(NEXT)
+    result = run("bench", str(path), "--extent", "token=1", "--head-dim", "16", "--repeat", "1")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith("times as fast as dense; the mask holds no pair\n")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -291,7 +300,8 @@ def test_bad_input_is_one_line(run, tmp_path: Path) -> None:
     fails(run("plan", *RADIAL, "--tile", "abc"), "abc")
     fails(run("plan", *RADIAL, "--round", "down"), "down")
     fails(run("plan", *RADIAL, "--head-dim", "300"), "300")
-    fails(run("draw", *RADIAL, "--output", ""), "")
+    fails(run("draw", *RADIAL, "--output", ""), "ends in .png or .html, but got ''")
+    fails(run("bench", *RADIAL, "--recipe", "in8"), "did you mean 'int8'?", code=2)
     size = ["plan", "scene_aware", "--frames", "6", "--tokens-per-frame", "3"]
     fails(run(*size, "--table", "cuts=none.npy", "--relation", "links=1"), "none.npy")
     (tmp_path / "bad.npy").write_bytes(b"not an array")
@@ -359,3 +369,27 @@ def test_the_command_as_a_program() -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+def test_streams_that_are_closed_or_speak_ascii(tmp_path: Path) -> None:
+    def shell(line: str, **environment: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            ["sh", "-c", f'"$0" -m falloff {line}', sys.executable],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, **environment},
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    closed = (1, "", "falloff: stdout: Bad file descriptor\n")
+    for command in ("cache ls", "plan radial --frames 4 --tokens-per-frame 12"):
+        assert shell(f"{command} >&-") == closed
+    picture = tmp_path / "mask.png"
+    command = f"draw radial --frames 4 --tokens-per-frame 12 --output '{picture}' >&-"
+    assert shell(command) == (0, "", ""), "nothing was to be printed"
+    assert picture.exists()
+    assert shell("check radail 2>&-") == (1, "", "")
+    code, out, err = shell("fit --help", PYTHONIOENCODING="ascii")
+    assert (code, err) == (0, "")
+    assert r"R\xb2" in out

@@ -323,6 +323,12 @@ def test_files_that_do_not_fit(run, tmp_path: Path) -> None:  # noqa: F811
     refused("3 or 4 dimensions", "(240,)", q=q[0, :, 0, 0], k=k, v=v)
     refused("floating point", "int64", q=q.astype(np.int64), k=k, v=v)
     refused("cannot read it as .npy", q=np.array([{}, None]), k=k, v=v)
+    refused_v = v.astype(np.float64)
+    refused_v[0, 0] = 1e300
+    np.savez(path, q=q, k=k, v=refused_v)
+    for dtype in ("fp32", "bf16"):
+        result = run("compare", *SIZE, "--qkv", str(path), "--dtype", dtype)
+        fails(result, "within float32's range")
     np.savez(path, q=q[:, 1:], k=k, v=v)
     fails(run("compare", *SIZE, "--qkv", str(path)), "240 tokens", "239")
     path.write_bytes(b"no zip")

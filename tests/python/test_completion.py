@@ -72,6 +72,7 @@ def test_values_of_options(bash: Path) -> None:
     assert ask(bash, "plan", "radial", "--grid", "=", "f") == ["flat"]  # as bash cuts --grid=f
     assert ask(bash, "plan", "radial", "--grid", "=") == ["box", "flat"]
     assert ask(bash, "plan", "--round", "n") == ["nearest"]
+    assert ask(bash, "bench", "radial", "--recipe", "") == ["int8"]
     assert ask(bash, "plan", "--frames", "") == []
     assert ask(bash, "plan", "--frames", "21", "--maj") == ["--major"]
     assert ask(bash, "plan", "--grid", "box", "neigh") == ["neighborhood"]  # box is no pattern

@@ -15,6 +15,7 @@ import falloff
 import pytest
 from falloff import _picture
 from falloff._progress import Progress
+from falloff.cli import commands, main
 
 SCRIPT = """
 import time
@@ -72,6 +73,15 @@ def test_a_report_keeps_a_line_a_step() -> None:
     assert said.endswith("\r\n")
 
 
+def test_without_stderr_nothing_is_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with Progress(1, after=None) as progress, progress.step("waiting", 1):
+        pass
+    assert capsys.readouterr().out == ""
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -84,4 +94,17 @@ def test_drawing_shows_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     mask.draw(tmp_path / "mask.png")
     said = sys.stderr.getvalue()
     assert said.count("drawing") == 64
+    assert said.endswith("\033[K")
+
+
+def test_planning_shows_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(commands, "Progress", lambda total, after: Progress(total, after=0))
+    assert main(["plan", "radial", "--frames", "8", "--tokens-per-frame", "64"]) == 0
+    assert capsys.readouterr().out.startswith("plan of @radial")
+    said = sys.stderr.getvalue()
+    assert "100%" in said
+    assert "planning" in said
     assert said.endswith("\033[K")

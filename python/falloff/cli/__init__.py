@@ -7,6 +7,8 @@ Exit codes: 0 ok, 1 a check failed or input is bad, 2 usage. An error is one lin
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import os
 import sys
 from typing import Any, NoReturn
@@ -63,7 +65,26 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Closed(io.TextIOBase):
+    """What stands for a stdout that was closed before the program began: nothing can be written."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "stdout")
+
+
+def _prepare_streams() -> None:
+    """Python's own stdout fails at what its encoding lacks, such as the ² of R² in ASCII, and is
+    None where the shell closed it; print() writes nothing then, and says nothing of it."""
+    if sys.stdout is None:
+        sys.stdout = _Closed()
+    elif isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stderr is None:  # print() would write errors to stdout
+        sys.stderr = io.StringIO()
+
+
 def main(arguments: list[str] | None = None) -> int:
+    _prepare_streams()
     parser = build_parser()
     options, unknown = parser.parse_known_args(arguments)
     if unknown:

@@ -147,6 +147,7 @@ def _table(result: dict[str, Any]) -> str:
     for name, prefix in ((result["pattern"], ""), ("dense", "dense_")):
         first, best, rate = (result[prefix + key] for key in ("first_seconds", "seconds", "gflops"))
         lines.append(f"{name:<10}{first:>10.3f} s{best:>10.3f} s{rate:>12.1f}")
-    speedup, bound = result["speedup"], 1 / result["density"] if result["density"] else 0
-    lines.append(f"{speedup:.2f} times as fast as dense; 1 / density is {bound:.2f}")
+    density = result["density"]
+    bound = f"1 / density is {1 / density:.2f}" if density else "the mask holds no pair"
+    lines.append(f"{result['speedup']:.2f} times as fast as dense; {bound}")
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from falloff import _falloff
 from falloff._attention import RECIPES
+from falloff._progress import Progress
 from falloff._values import suggestion
 from falloff.cli import sizes
 
@@ -111,7 +112,9 @@ def add_plan(subparsers: Subparsers) -> None:
 
 
 def plan(arguments: argparse.Namespace) -> int:
-    made = sizes.bind(arguments).plan(**plan_options(arguments))
+    mask = sizes.bind(arguments)
+    with Progress(1, after=1.0) as progress, progress.step("planning", 1):
+        made = mask.plan(**plan_options(arguments))
     print(made.json() if arguments.emit == "json" else made)
     return 0
 
@@ -142,12 +145,14 @@ def add_kernel_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup
     parser.add_argument(
         "--recipe",
         type=_recipe,
+        choices=RECIPES,
         metavar="int8",
         help="round q and k to int8; without it they are multiplied in their own type",
     )
 
 
 def _recipe(text: str) -> str:
+    """Comes before argparse's own test of the choices, which would suggest nothing."""
     if text not in RECIPES:
         raise argparse.ArgumentTypeError(
             f"expects recipe int8, but got '{text}'{suggestion(text, RECIPES)}"

@@ -111,10 +111,19 @@ def _as_four(path: Path, name: str, array: NDArray[Any]) -> NDArray[Any]:
 
 
 def to_float32(array: NDArray[Any]) -> NDArray[np.float32]:
-    """A float array, or bfloat16 as its bits, in float32; copied only where it has to be."""
+    """A float array, or bfloat16 as its bits, in float32; copied only where it has to be.
+
+    Raises ValueError where a finite number would become infinite.
+    """
     if array.dtype == np.uint16:
         return widen(array)
-    return array.astype(np.float32, copy=False)
+    try:
+        with np.errstate(over="raise"):
+            return array.astype(np.float32, copy=False)
+    except FloatingPointError:
+        raise ValueError(
+            "expects q, k and v within float32's range, 3.4e38, but got a finite number beyond it"
+        ) from None
 
 
 class FileSource:
