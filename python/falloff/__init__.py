@@ -8,6 +8,7 @@ mask = pattern.bind(frames=21, height=30, width=52)
 out = falloff.attention(q, k, v, mask)  # q, k, v: (batch, tokens, heads, dim)
 """
 
+from falloff import analysis, cache, models
 from falloff._attention import attention
 from falloff._blocks import Bsr
 from falloff._compare import compare
@@ -31,9 +32,12 @@ __all__ = [
     "Plan",
     "Policy",
     "__version__",
+    "analysis",
     "attention",
+    "cache",
     "compare",
     "fit",
     "load",
+    "models",
     "patterns",
 ]

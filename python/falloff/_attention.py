@@ -138,6 +138,8 @@ def _check_options(scale: float | None, threads: int, features: str) -> None:
             finite = math.isfinite(scale)
         except TypeError:
             raise TypeError(f"expects scale to be a number, but got {scale!r}") from None
+        except OverflowError:  # a whole number, which may have too many digits to print
+            raise ValueError("expects scale to be finite, but got one beyond 1.8e308") from None
         if not finite:
             raise ValueError(f"expects scale to be finite, but got {scale}")
     if to_size("threads", threads) < 0 or threads > 1024:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from falloff import _falloff
 from falloff._plan import Plan
 from falloff._program import Pairs, Program
-from falloff._values import to_size
+from falloff._values import one_line, to_size
 
 if TYPE_CHECKING:
     from falloff._mask import Mask
@@ -92,11 +92,11 @@ def flat_plan(mask: Mask, block: int | tuple[int, int], rounding: str) -> Plan:
     whole = (0, mask.tokens)
     if (mask.queries, mask.keys) != (whole, whole):
         raise ValueError("expects a whole mask to export in blocks, but got a slice")
-    query, key = block if isinstance(block, tuple) else (block, block)
+    query, key = _sides(block)
     plan = mask.plan(
         grid="flat",
-        tile_query=to_size("block", query),
-        tile_key=to_size("block", key),
+        tile_query=query,
+        tile_key=key,
         rounding=rounding,
     )
     grid = plan._impl.grid
@@ -107,6 +107,16 @@ def flat_plan(mask: Mask, block: int | tuple[int, int], rounding: str) -> Plan:
             f"{rounding} that cover {covered:,}; rounding nearest, outward or exact covers all"
         )
     return plan
+
+
+def _sides(block: object) -> tuple[int, int]:
+    """Tokens of a block: queries, keys."""
+    sides = tuple(block) if isinstance(block, (tuple, list)) else (block, block)
+    if len(sides) != 2:
+        raise ValueError(
+            f"expects block as tokens or as (queries, keys), but got {one_line(block)}"
+        )
+    return to_size("block", sides[0]), to_size("block", sides[1])
 
 
 def to_bsr(mask: Mask, block: int | tuple[int, int], rounding: str, head: int, values: bool) -> Bsr:

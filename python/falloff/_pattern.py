@@ -130,7 +130,7 @@ def _path(pattern: object) -> str:
     path = os.fspath(pattern) if isinstance(pattern, os.PathLike) else pattern
     if not isinstance(path, str):
         raise TypeError(f"expects pattern to be a string or a path, but got {one_line(pattern)}")
-    return path
+    return to_text("the pattern's name or path", path)
 
 
 def _order(given: object) -> list[str]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from falloff import _falloff
 from falloff._progress import Progress
+from falloff._values import to_size
 
 _BACKGROUND = np.array([247, 247, 244], dtype=np.float64)
 _INK = np.array([26, 62, 112], dtype=np.float64)
@@ -58,11 +59,12 @@ def _cells(first: int, last: int, cells: int, others: int) -> tuple[NDArray[np.i
 
 def write(path: str | os.PathLike[str], mask: _falloff.Mask, head: int, side: int) -> None:
     """Writes a PNG; ``path`` holds a whole picture or what it held before."""
+    side = to_size("side", side)
     if side < 1:
         raise ValueError(f"expects a side of at least 1 pixel, but got {side}")
-    path = Path(path)
-    if path.suffix.lower() != ".png" and not path.is_dir():
-        raise ValueError(f"expects a path that ends in .png or .html, but got '{path}'")
+    given, path = os.fspath(path), Path(path)
+    if not given or (path.suffix.lower() != ".png" and not path.is_dir()):
+        raise ValueError(f"expects a path that ends in .png or .html, but got '{given}'")
     share = shares(mask, head, side, side)
     zoom = max(1, side // max(share.shape))
     ink = np.sqrt(share)[..., None]  # thin lines of big masks stay visible

@@ -46,9 +46,9 @@ def text(curve: Curve, columns: int = 64, rows: int = 12) -> str:
 
 def write(path: str | os.PathLike[str], curves: Sequence[Curve]) -> None:
     """Writes an SVG with a panel a curve; ``path`` holds a whole file or what it held before."""
-    path = Path(path)
+    given, path = os.fspath(path), Path(path)
     if path.suffix.lower() != ".svg":
-        raise ValueError(f"expects a path that ends in .svg, but got '{path}'")
+        raise ValueError(f"expects a path that ends in .svg, but got '{given}'")
     _picture.write_whole(path, svg(curves).encode())
 
 

@@ -42,7 +42,16 @@ def to_text(name: str, value: object) -> str:
     """An option that is a word. Which words there are is said elsewhere."""
     if not isinstance(value, str):
         raise TypeError(f"expects {name} to be a string, but got {one_line(value)}")
-    return value
+    return _in_utf8(name, value)
+
+
+def _in_utf8(name: str, text: str) -> str:
+    """The compiler's strings are UTF-8, in which Python's bytes of other encodings are nothing."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"expects {name} in UTF-8, but got {text!a}") from None
+    return text
 
 
 def one_line(value: object) -> str:
@@ -55,7 +64,7 @@ def to_value(name: str, value: object) -> Value:
     if hasattr(value, "tolist"):  # numpy arrays and scalars, torch tensors
         value = value.tolist()
     if isinstance(value, str):
-        return value
+        return _in_utf8(name, value)
     if _is_number(value):
         return _to_float(name, value)
     if isinstance(value, Sequence):
@@ -101,7 +110,7 @@ def _to_float(name: str, value: Any) -> float:
 
 def _to_list(name: str, entries: list[Any]) -> Value:
     if all(isinstance(entry, str) for entry in entries) and entries:
-        return entries
+        return [_in_utf8(name, entry) for entry in entries]
     if all(_is_number(entry) for entry in entries):
         return [_to_float(name, entry) for entry in entries]
     if all(isinstance(entry, Sequence) and not isinstance(entry, str) for entry in entries):

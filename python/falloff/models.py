@@ -197,8 +197,10 @@ def bind(
     ``Pattern.bind``. A pattern over tokens alone is bound with all of them, video and text.
 
     Raises ValueError where the model cannot make the size, or where it has text and the pattern has
-    no place for it.
+    no place for it, TypeError for what is no pattern.
     """
+    if not isinstance(pattern, Pattern):
+        raise TypeError(f"expects pattern to be a falloff.Pattern, but got {one_line(pattern)}")
     model = get(model)
     frames, rows, columns = model.latent(size)
     text = model.text if text is None else to_size("text", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import pickle
 import random
 import re
@@ -63,6 +64,15 @@ def write(folder: Path, text: str, name: str = "bad") -> Path:
 
 
 # Patterns and files.
+
+
+def test_words_that_are_not_utf8(mask: falloff.Mask, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"b\xff.mlir")
+    path.touch()
+    error(ValueError, lambda: falloff.load(path), "path in UTF-8", r"\udcff.mlir")
+    error(ValueError, lambda: falloff.load("sparse_videogen", kind="\udcff"), "kind in UTF-8")
+    error(ValueError, lambda: falloff.load("sparse_videogen", kind=["\udcff"]), "kind in UTF-8")
+    error(ValueError, lambda: mask.plan(grid="\udcff"), "grid in UTF-8", r"'\udcff'")
 
 
 def test_unknown_pattern_or_file(tmp_path: Path) -> None:
@@ -257,6 +267,11 @@ def test_tokens_and_ranges_out_of_range(mask: falloff.Mask) -> None:
 
 def test_pictures_that_cannot_be(mask: falloff.Mask, tmp_path: Path) -> None:
     error(ValueError, lambda: mask.draw(tmp_path / "a.png", side=0), "side", "0")
+    side: Any = "a"
+    error(TypeError, lambda: mask.draw(tmp_path / "a.png", side=side), "side", "'a'")
+    error(ValueError, lambda: mask.draw(""), ".png or .html", "''")
+    plan: Any = 3
+    error(TypeError, lambda: mask.draw(tmp_path / "a.html", plan=plan), "falloff.Plan", "3")
     with pytest.raises(FileNotFoundError):
         mask.draw(tmp_path / "none" / "a.png")
     with pytest.raises(OSError, match="directory"):
@@ -526,6 +541,7 @@ def test_options_of_attention(plan: falloff.Plan) -> None:
     error(ValueError, lambda: call(q, q, q, plan, layout="SBHD"), "SBHD")
     error(ValueError, lambda: call(q, q, q, plan, scale=float("nan")), "scale", "nan")
     error(TypeError, lambda: call(q, q, q, plan, scale="1"), "scale", "'1'")
+    error(ValueError, lambda: call(q, q, q, plan, scale=10**5000), "scale", "finite")
     error(ValueError, lambda: call(q, q, q, plan, threads=-1), "threads", "-1")
     error(ValueError, lambda: call(q, q, q, plan, features="mmx"), "mmx")
     key_major = falloff.load("radial").bind(**SIZES).plan(major="key")

@@ -215,3 +215,5 @@ def test_what_cannot_be_exported() -> None:
         mask.to_bsr(rounding="inward")
     with pytest.raises(TypeError, match="block"):
         mask.to_bsr("16")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"as \(queries, keys\), but got \(64, 64, 64\)"):
+        mask.to_bsr((64, 64, 64))  # type: ignore[arg-type]

@@ -191,6 +191,8 @@ def test_binding_refuses_what_does_not_fit(tmp_path) -> None:
     with pytest.raises(ValueError, match=message):
         models.bind(video, "hunyuanvideo", "144x144x17")
     assert models.bind(video, "hunyuanvideo", "144x144x17", text=0).tokens == 5 * 81
+    with pytest.raises(TypeError, match=r"expects pattern to be a falloff\.Pattern, but got 3"):
+        models.bind(3, "hunyuanvideo", "144x144x17")
     path = tmp_path / "grid.mlir"
     path.write_text(
         "mask.pattern @grid over picture(%row: ?, %column: ?) {\n"

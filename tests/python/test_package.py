@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -18,6 +20,14 @@ def test_versions_agree() -> None:
     cmake = re.search(r"project\(Falloff VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())
     assert cmake is not None
     assert {project["version"], cmake[1]} == {falloff.__version__}
+
+
+def test_modules_are_attributes() -> None:
+    """In a process of its own, where no other test has imported them."""
+    names = ("analysis", "cache", "models")
+    assert set(names) <= set(falloff.__all__)
+    code = f"import falloff; [getattr(falloff, name).__name__ for name in {names}]"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def included(header: str) -> set[str]:
