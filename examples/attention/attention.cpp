@@ -5,6 +5,7 @@
 //   attention radial 8 100
 
 #include "compiler/Compiler.h"
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -54,14 +55,29 @@ static std::vector<double> expected(const Mask &mask, int64_t query, const std::
   return sum;
 }
 
+/// Whether the whole of `text` is an integer, which `value` becomes.
+static bool parse(const char *text, int64_t &value) {
+  char *end = nullptr;
+  errno = 0;
+  value = std::strtoll(text, &end, 10);
+  return end != text && *end == '\0' && errno == 0;
+}
+
 int main(int argc, char **argv) {
   if (argc != 4) {
     std::fprintf(stderr, "usage: %s PATTERN FRAMES TOKENS_PER_FRAME\n", argv[0]);
     return 2;
   }
+  int64_t extents[2];
+  for (int i : {0, 1})
+    if (!parse(argv[2 + i], extents[i])) {
+      const char *name = i == 0 ? "FRAMES" : "TOKENS_PER_FRAME";
+      std::fprintf(stderr, "%s: expects %s to be an integer, but got '%s'\n", argv[0], name, argv[2 + i]);
+      return 2;
+    }
   try {
     Pattern pattern = Pattern::load(argv[1], {}, FALLOFF_PATTERNS);
-    Mask mask = pattern.bind({{{"frames", std::atoll(argv[2])}, {"tokens_per_frame", std::atoll(argv[3])}}, {}, {}});
+    Mask mask = pattern.bind({{{"frames", extents[0]}, {"tokens_per_frame", extents[1]}}, {}, {}});
     PlanOptions options;
     options.rounding = "exact";
     options.dtype = "fp32";
