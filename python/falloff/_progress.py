@@ -78,7 +78,7 @@ class Progress:
         if self.live:
             self._draw(name, 0.0)
         elif self.after is None and sys.stderr is not None:
-            print(self._line(name, 0.0), file=sys.stderr, flush=True)
+            print(self._line(name, 0.0).rstrip(), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if not self.shown:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 pytest.importorskip("av")
 
-from falloff.demo import nonlocal_means, video
+from falloff.demo import decay, nonlocal_means, video
 from falloff.demo.__main__ import main
 from falloff.demo.quality import psnr, ssim
 
@@ -78,7 +80,8 @@ def test_the_whole_demo(
     path = tmp_path / "clip.mp4"
     video.write_clip(path, clip, Fraction(25))
     assert main([str(path), "--output", str(tmp_path / "out")]) == 0
-    printed = capsys.readouterr().out
+    printed, progress = capsys.readouterr()
+    assert "window: float64 check\n" in progress
     assert "5 x 48 = 240 tokens" in printed
     for name in ("noisy", "dense", "radial", "window"):
         assert f" {name} |" in printed
@@ -99,3 +102,70 @@ def test_what_is_no_video_is_one_line_of_error(
     assert main([str(path), "--output", str(tmp_path / "out")]) == 1
     assert str(path) in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("module", "package"), [("av", "av"), ("skvideo", "scikit-video")])
+def test_a_missing_package_is_one_line_of_error(
+    module: str,
+    package: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setitem(sys.modules, "av", None if module == "av" else pytest.importorskip("av"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == module else find(n))
+    for program in (main, decay.main):
+        assert program([]) == 1
+        said = capsys.readouterr().err
+        assert len(said.splitlines()) == 1
+        assert "but found none; pip install" in said
+        assert package in said
+
+
+def test_a_folder_that_cannot_be_is_said_before_any_work(
+    clip: video.Frames,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "clip.mp4"
+    video.write_clip(path, clip, Fraction(25))
+    monkeypatch.setattr(nonlocal_means, "prepare", lambda *_: pytest.fail("it began to work"))
+    for folder in (path, path / "in"):
+        assert main([str(path), "--output", str(folder)]) == 1
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith(f"falloff.demo: error: {folder}: ")
+
+
+def test_an_interrupt_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(video, "read", interrupt)
+    for program in (main, decay.main):
+        assert program(["clip.mp4"]) == 130
+        assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "range_"),
+    [
+        ("--frames", "1", "an integer of at least 2"),
+        ("--tokens", "0", "an integer of at least 4"),
+        ("--sigma", "-3", "a finite number above 0"),
+        ("--sigma", "inf", "a finite number above 0"),
+        ("--seed", "x", "an integer of at least 0"),
+    ],
+)
+def test_an_option_out_of_range(
+    option: str, value: str, range_: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([option, value])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert f"argument {option}: expects {range_}, but got '{value}'" in said

@@ -69,6 +69,7 @@ def test_short_work_and_pipes_show_nothing() -> None:
 def test_a_report_keeps_a_line_a_step() -> None:
     _, said = run(after=None, last=0, terminal=False)
     assert len(said.splitlines()) == 5
+    assert all(line == line.rstrip() for line in said.splitlines())
     _, said = run(after=None, last=0, terminal=True)
     assert said.endswith("\r\n")
 

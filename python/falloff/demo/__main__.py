@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 import falloff
 from falloff._progress import Progress
 
-from . import nonlocal_means, report, video
+from . import nonlocal_means, options, report, video
 from .kernel import compile_kernel
 from .nonlocal_means import Job
 from .quality import psnr, ssim
@@ -77,7 +79,7 @@ def results(
     rows = [Result("noisy", psnr(noisy, clean), ssim(noisy, clean))]
     for run in runs:
         frames = nonlocal_means.assemble(run.out, job.shape)
-        with progress.step(f"{run.name}: float64 of 256 queries", CHECK_WORK):
+        with progress.step(f"{run.name}: float64 check", CHECK_WORK):
             error = sample_error(run.out, job, run.mask, run.plan)
         rows.append(
             Result(
@@ -99,7 +101,6 @@ def save(
     folder: Path, clip: Clip, noisy: Frames, job: Job, runs: Sequence[Run]
 ) -> list[tuple[Path, str]]:
     """Writes pictures and clips; returns each file with what it shows."""
-    folder.mkdir(parents=True, exist_ok=True)
     clips = {run.name: nonlocal_means.assemble(run.out, job.shape) for run in runs}
     named = {"clean": clip.frames, "noisy": noisy, **clips}
     middle = len(noisy) // 2
@@ -116,49 +117,59 @@ def save(
     return files
 
 
+def make_folder(folder: Path) -> None:
+    """Before any work that would be lost where nothing can be written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m falloff.demo",
-        allow_abbrev=False,
-        description="Denoises a video by attention (non-local means): dense, radial, windowed.",
+    parser = options.parser(
+        "python -m falloff.demo",
+        "Denoises a video by attention (non-local means): dense, radial, windowed.",
     )
+    at_least = options.at_least
     parser.add_argument("video", nargs="?", type=Path, help="default: carphone, 176 x 144")
-    parser.add_argument("--frames", type=int, default=81, help="at most so many (default 81)")
+    parser.add_argument("--frames", type=at_least(2), default=81, help="at most so many (81)")
     parser.add_argument(
-        "--tokens", type=int, default=1584, help="scale down to so many 4 x 4 patches a frame"
+        "--tokens",
+        type=at_least(4),
+        default=1584,
+        help="scale down to so many 4 x 4 patches a frame",
     )
-    parser.add_argument("--sigma", type=float, default=25, help="deviation of the noise, of 255")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--sigma", type=options.positive, default=25, help="deviation of the noise, of 255"
+    )
+    parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder to fill")
-    options = parser.parse_args(arguments)
-    if options.frames < 2 or options.tokens < 4 or options.sigma <= 0:
-        parser.error("expects --frames of 2 or more, --tokens of 4 or more and --sigma above 0")
-    return options
+    return parser.parse_args(arguments)
 
 
-def demo(options: argparse.Namespace) -> int:
-    path = options.video or video.default_clip()
-    clip = video.read(path, options.frames, options.tokens)
-    noisy = nonlocal_means.add_noise(clip.frames, options.sigma, options.seed)
-    job = nonlocal_means.prepare(noisy, options.sigma)
+def demo(given: argparse.Namespace) -> int:
+    video.pyav()
+    path = given.video or video.default_clip()
+    clip = video.read(path, given.frames, given.tokens)
+    make_folder(given.output)
+    noisy = nonlocal_means.add_noise(clip.frames, given.sigma, given.seed)
+    job = nonlocal_means.prepare(noisy, given.sigma)
     frames, rows, columns = job.shape
     print(f"{path.name}: {frames} frames of {columns * 4} x {rows * 4} luma in patches of 4 x 4:")
-    print(f"{frames} x {rows * columns:,} = {job.tokens:,} tokens, noise of {options.sigma:g}")
+    print(f"{frames} x {rows * columns:,} = {job.tokens:,} tokens, noise of {given.sigma:g}")
 
     masks = bind(job)
     work = {name: mask.density for name, mask in masks.items()}
-    progress = Progress(sum(work.values()) + len(work) * CHECK_WORK)
-    done = {}
-    for name in reversed(masks):  # the longest last: by then the bar knows the pace
-        with progress.step(f"{name}: attention", work[name]):
-            done[name] = attend(name, masks[name], job)
-    runs = [done[name] for name in masks]
-    rows_of_table = results(clip.frames, noisy, job, runs, progress)
-    progress.close()
+    with Progress(sum(work.values()) + len(work) * CHECK_WORK) as progress:
+        done = {}
+        for name in reversed(masks):  # the longest last: by then the bar knows the pace
+            with progress.step(f"{name}: attention", work[name]):
+                done[name] = attend(name, masks[name], job)
+        runs = [done[name] for name in masks]
+        rows_of_table = results(clip.frames, noisy, job, runs, progress)
 
     print("\n" + report.table(rows_of_table) + "\n")
     print("max error: of 256 queries against masked attention in float64, in grey levels of 255")
-    for file, shows in save(options.output, clip, noisy, job, runs):
+    for file, shows in save(given.output, clip, noisy, job, runs):
         print(f"{file}: {shows}")
     wrong = [
         row.name for row in rows_of_table if row.error is not None and not row.error <= TOLERANCE
@@ -171,12 +182,8 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parse(arguments)
-    try:
-        return demo(options)
-    except (OSError, ValueError) as error:
-        print(f"falloff.demo: error: {error}", file=sys.stderr)
-        return 1
+    given = parse(arguments)
+    return options.run("falloff.demo", lambda: demo(given))
 
 
 if __name__ == "__main__":

