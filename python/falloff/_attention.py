@@ -82,7 +82,7 @@ def attention(
     tensors = _Tensors(*(view.permute(order) for view in tensors))
     _check_tensors(tensors)
     plan = _plan(mask_or_plan, tensors)
-    _check_plan(plan, tensors)
+    _check_plan(plan, tensors, layout)
     lengths = _lengths(text_lengths, plan, tensors.q.shape[0])
 
     batch, queries, heads, _ = tensors.q.shape
@@ -160,12 +160,22 @@ def _check_recipe(recipe: str | None) -> None:
 def _view(name: str, tensor: Any, layout: str) -> View:
     view = tensor if isinstance(tensor, View) else View.of(tensor, name)
     if view.dtype not in _DTYPES:
-        raise TypeError(f"expects {name} in float32 or bfloat16, but got {view.dtype}")
+        raise TypeError(
+            f"expects {name} in float32 or bfloat16, but got {view.dtype}{_as_float(name, tensor)}"
+        )
     if len(view.shape) != 4:
         raise ValueError(
             f"expects {name} with 4 dimensions {_DIMENSIONS[layout]}, but got shape {view.shape}"
+            + (f"; pass {name}[None] for one batch entry" if len(view.shape) == 3 else "")
         )
     return view
+
+
+def _as_float(name: str, tensor: Any) -> str:
+    """What to append to a message about a type that kernels do not take."""
+    if _is_torch(tensor):
+        return f"; pass {name}.float()"
+    return f'; pass {name}.astype("float32")' if hasattr(tensor, "astype") else ""
 
 
 def _check_tensors(tensors: _Tensors) -> None:
@@ -179,11 +189,6 @@ def _check_tensors(tensors: _Tensors) -> None:
             raise ValueError(
                 f"expects {name} with the batch of q, {q.shape[0]}, but got {view.shape[0]}"
             )
-    if k.shape[1:3] != v.shape[1:3]:
-        raise ValueError(
-            f"expects v with the tokens and heads of k, {k.shape[1]:,} and {k.shape[2]}, "
-            f"but got {v.shape[1]:,} and {v.shape[2]}"
-        )
     if q.shape[3] != k.shape[3]:
         raise ValueError(
             f"expects q and k with one head dimension, but got {q.shape[3]} and {k.shape[3]}"
@@ -210,10 +215,15 @@ def _plan(mask_or_plan: Any, tensors: _Tensors) -> Plan:
     raise TypeError(f"expects a falloff.Mask or a falloff.Plan, but got {mask_or_plan!r}")
 
 
-def _check_plan(plan: Plan, tensors: _Tensors) -> None:
-    grid = plan._impl.grid
-    _check_length("q", tensors.q, grid, grid.queries)
-    _check_length("k", tensors.k, grid, grid.keys)
+def _check_plan(plan: Plan, tensors: _Tensors, layout: str = "BSHD") -> None:
+    grid, (q, k, v) = plan._impl.grid, tensors
+    _check_length("q", q, grid, grid.queries, layout)
+    _check_length("k", k, grid, grid.keys, layout)
+    if k.shape[1:3] != v.shape[1:3]:
+        raise ValueError(
+            f"expects v with the tokens and heads of k, {k.shape[1]:,} and {k.shape[2]}, "
+            f"but got {v.shape[1]:,} and {v.shape[2]}"
+        )
     check_major(plan._impl.major)
     batch, _, heads, _ = tensors.q.shape
     for given, count, one, many in (
@@ -235,7 +245,9 @@ def check_major(major: str) -> None:
         )
 
 
-def _check_length(name: str, view: View, grid: _falloff.Grid, span: tuple[int, int]) -> None:
+def _check_length(
+    name: str, view: View, grid: _falloff.Grid, span: tuple[int, int], layout: str
+) -> None:
     first, last = span
     if view.shape[1] == last - first:
         return
@@ -244,8 +256,10 @@ def _check_length(name: str, view: View, grid: _falloff.Grid, span: tuple[int, i
         what = " + ".join(parts)
     else:
         what = f"{first:,} to {last:,} of the sequence"
+    other = "BHSD" if layout == "BSHD" else "BSHD"
+    remedy = f'; did you mean layout="{other}"?' if view.shape[2] == last - first else ""
     raise ValueError(
-        f"expects {last - first:,} tokens ({what}), but got {name} with {view.shape[1]:,}"
+        f"expects {last - first:,} tokens ({what}), but got {name} with {view.shape[1]:,}{remedy}"
     )
 
 

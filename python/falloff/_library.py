@@ -4,6 +4,7 @@ checkout."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -33,12 +34,19 @@ def resolve(pattern: str) -> str:
     path, _, symbol = pattern.partition(":@")
     if not path:
         raise CompileError("expects the name of a pattern or a path, but got nothing")
-    if not symbol and "/" not in path and not path.endswith(".mlir"):
+    hint = _symbol_hint(path)
+    if not symbol and not hint and "/" not in path and not path.endswith(".mlir"):
         known = patterns()
         if path not in known:
             raise CompileError(f"expects a pattern, but got '{path}'{suggestion(path, known)}")
         return pattern
     if not Path(path).is_file():
         kind = "a folder" if Path(path).is_dir() else "none there"
-        raise CompileError(f"expects a pattern file at '{path}', but got {kind}")
+        raise CompileError(f"expects a pattern file at '{path}', but got {kind}{hint}")
     return pattern
+
+
+def _symbol_hint(path: str) -> str:
+    """What to append to a message about ``file.mlir:name``, which lacks the ``@`` of a name."""
+    match = re.fullmatch(r"(.+\.mlir):(\w+)", path)
+    return f"; did you mean '{match[1]}:@{match[2]}'?" if match else ""

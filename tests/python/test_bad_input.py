@@ -686,3 +686,26 @@ def test_random_text_is_an_error_or_a_pattern(tmp_path: Path) -> None:
         failed += message is not None
         assert message is None or len(message.splitlines()) == 1, message
     assert failed > 50
+
+
+def test_messages_about_tensors_say_what_to_pass(plan: falloff.Plan) -> None:
+    attention = falloff.attention
+    q = zeros()
+    for dtype in ("float64", "float16", "int8"):
+        other = q.astype(dtype)
+        words = (f"but got {dtype}", 'pass q.astype("float32")')
+        error(TypeError, lambda other=other: attention(other, q, q, plan), *words)
+    error(ValueError, lambda: attention(q[0], q, q, plan), "pass q[None] for one batch entry")
+    swapped = q.swapaxes(1, 2)
+    bhsd = 'did you mean layout="BHSD"?'
+    error(ValueError, lambda: attention(swapped, swapped, swapped, plan), "q with 2", bhsd)
+    bshd = 'did you mean layout="BSHD"?'
+    error(ValueError, lambda: attention(q, q, q, plan, layout="BHSD"), bshd)
+    short = zeros(tokens=13)
+    error(ValueError, lambda: attention(q, short, q, plan), "14 tokens", "k with 13")
+
+
+def test_messages_about_torch_tensors_say_what_to_pass(plan: falloff.Plan) -> None:
+    torch = pytest.importorskip("torch")
+    q = torch.zeros(1, 14, 2, 8, dtype=torch.float16)
+    error(TypeError, lambda: falloff.attention(q, q, q, plan), "float16; pass q.float()")

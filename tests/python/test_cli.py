@@ -393,3 +393,21 @@ def test_streams_that_are_closed_or_speak_ascii(tmp_path: Path) -> None:
     code, out, err = shell("fit --help", PYTHONIOENCODING="ascii")
     assert (code, err) == (0, "")
     assert r"R\xb2" in out
+
+
+def test_messages_name_the_option_that_was_meant(run) -> None:
+    fails(run("draw", "radial", "--frame", "8"), "did you mean '--frames'?", code=2)
+    fails(run("draw", *RADIAL, "-o", "x.png"), "did you mean '--output'?", code=2)
+    fails(run("check", "radial", "-o", "x.png"), "arguments: -o x.png (see", code=2)
+    fails(run("doctor", "--jsn"), "did you mean '--json'?", code=2)
+    model = ["radial", "--model", "wan2.1-14b", "--size", "832x480x81"]
+    fails(run("check", *model, "--frames", "3"), "--frames 3; drop it", "--size 832x480x81")
+    for option in ("--steps", "--layers"):
+        words = f"argument {option}: expects an integer of at least 1, but got '0'"
+        fails(run("report", *model, option, "0"), words, code=2)
+
+
+@pytest.mark.parametrize("path", ["e.mlir:b", "none/e.mlir:b"])
+def test_a_name_in_a_file_without_its_sign(run, path: str) -> None:
+    meant = path.replace(":", ":@")
+    fails(run("check", path), f"expects a pattern file at '{path}'", f"did you mean '{meant}'?")

@@ -83,12 +83,19 @@ def _prepare_streams() -> None:
         sys.stderr = io.StringIO()
 
 
+def _command(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
+    groups = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    command: argparse.ArgumentParser = groups[0].choices[name]
+    return command
+
+
 def main(arguments: list[str] | None = None) -> int:
     _prepare_streams()
     parser = build_parser()
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}{sizes.hint(unknown)}")
+        hint = sizes.hint(unknown, _command(parser, options.command))
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     try:
         status: int = options.run(options)
         sys.stdout.flush()

@@ -30,11 +30,11 @@ def add_report(subparsers: Subparsers) -> None:
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("policy")
-    group.add_argument("--steps", type=_count, metavar="N", help="denoising steps")
+    group.add_argument("--steps", type=_positive, metavar="N", help="denoising steps")
     group.add_argument("--dense-steps", type=_count, default=0, metavar="N", help="first so many")
     group.add_argument("--dense-last-steps", type=_count, default=0, metavar="N")
     group.add_argument("--dense-layers", default="", metavar="0,2-4", help="a list, never a count")
-    group.add_argument("--layers", type=_count, metavar="N", help="default: the model's")
+    group.add_argument("--layers", type=_positive, metavar="N", help="default: the model's")
     group.add_argument(
         "--attention-share",
         type=_share,
@@ -63,6 +63,12 @@ def report(arguments: argparse.Namespace) -> int:
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise argparse.ArgumentTypeError(f"expects an integer of at least 0, but got {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError(f"expects an integer of at least 1, but got {text!r}")
     return int(text)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,24 @@ _FILES = {
 }
 
 # Extents that --extent takes alone.
-_OTHER_EXTENTS = {"tokens", "token", "frame", "row", "column", "patch"}
+_OTHER_EXTENTS = {"tokens", "token", "row", "column", "patch"}
+
+_SHORT = {"-o": "--output"}  # as other programs have it
 
 
-def hint(unknown: list[str]) -> str:
-    """What to append to a message about unknown options."""
-    for option in unknown:
-        name = option.partition("=")[0].removeprefix("--")
-        if name in _OTHER_EXTENTS and option.startswith("--"):
+def hint(unknown: list[str], command: argparse.ArgumentParser) -> str:
+    """What to append to a message about options that a command does not know."""
+    known = [name for name in command._option_string_actions if name.startswith("--")]
+    takes_extents = "--extent" in known
+    for word in unknown:
+        option = word.partition("=")[0]
+        name = option.removeprefix("--")
+        if takes_extents and option.startswith("--") and name in _OTHER_EXTENTS:
             return f"; this extent is given by --extent {name}=N"
+        near = difflib.get_close_matches(option, known, n=1) if option.startswith("--") else []
+        near += [_SHORT[option]] if _SHORT.get(option) in known else []
+        if near:
+            return f"; did you mean '{near[0]}'?"
     return ""
 
 
@@ -135,6 +145,13 @@ def bind_pattern(
         raise ValueError("expects --size with --model, such as --size 832x480x81, but got none")
     if arguments.model is None:
         raise ValueError("expects --model with --size, such as --model wan2.1-14b, but got none")
+    for name in _EXTENTS.keys() - {"text"}:
+        if getattr(arguments, name) is not None:
+            given = f"--{name.replace('_', '-')} {getattr(arguments, name)}"
+            raise ValueError(
+                f"expects the video's extents from --size {arguments.size}, but got {given}; "
+                "drop it, or --model and --size"
+            )
     text = sizes.pop("text", None)
     return models.bind(
         pattern, arguments.model, arguments.size, text=text, order=order, **sizes, **parameters
