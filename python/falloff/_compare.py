@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from falloff import _attention
+from falloff import _attention, _falloff
 from falloff._attention import attention
 from falloff._bfloat16 import widen
 from falloff._comparison import Comparison, Sums
@@ -50,7 +50,8 @@ def compare(
         be indexed by head, such as numpy's (memory-mapped ones too) or torch's.
     mask: what is compared; its default plan for these tensors runs unless ``plan`` is given. A plan
         in its place is compared alone, and says nothing of the mass that a mask keeps.
-    plan: of the same sequence as the mask, such as ``mask.plan(rounding="exact")``.
+    plan: of the same sequence as the mask, such as ``mask.plan(rounding="exact")``; it may be one
+        of another pattern.
     recipe: arithmetic of the plan's output, as for ``attention``; dense attention and attention
         mass do without it.
 
@@ -190,8 +191,34 @@ def _plans(mask: Mask | Plan, plan: Plan | None, tensors: _attention._Tensors) -
         )
     if made.heads != mask.heads:
         raise ValueError(f"expects a plan of {mask.heads} heads, but got {made.heads}")
-    same = made._impl.rounding == "exact"
-    return _Plans(dense, made, None if same else mask.plan(rounding="exact", **steer), True)
+    exact = mask.plan(rounding="exact", **steer)
+    return _Plans(dense, made, None if _is_exact_too(made, exact) else exact, True)
+
+
+def _is_exact_too(plan: Plan, exact: Plan) -> bool:
+    """Whether a plan computes just what an exact plan of the mask does: it is exact too, and of the
+    same set over the same segments, whatever its tiles."""
+    if plan._impl.rounding != "exact":
+        return False
+    one, other = (each._impl for each in (plan, exact))
+    segments = [
+        [(segment.name, segment.axes, segment.extents) for segment in impl.grid.segments]
+        for impl in (one, other)
+    ]
+    if segments[0] != segments[1] or one.table_of != other.table_of:
+        return False
+    return one.program() == other.program() and _same_data(one, other)
+
+
+def _same_data(one: _falloff.Plan, other: _falloff.Plan) -> bool:
+    """Whether the tables and numbers that a program reads are alike, for each set of heads."""
+    datas = one.program_data(), other.program_data()
+    return len(datas[0]) == len(datas[1]) and all(
+        len(a[0]) == len(b[0])
+        and all(map(np.array_equal, a[0], b[0]))
+        and np.array_equal(a[1], b[1])
+        for a, b in zip(*datas, strict=True)
+    )
 
 
 def _all_pairs(plan: Plan) -> Mask:

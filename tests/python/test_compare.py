@@ -72,11 +72,16 @@ def pairs_of(mask: falloff.Mask, plan: falloff.Plan, batch: int, heads: int) -> 
     return result
 
 
-def check(result: falloff.Comparison, expected: list[dict[str, float]], rel: float = 2e-4) -> None:
+def check(
+    result: falloff.Comparison,
+    expected: list[dict[str, float]],
+    rel: float = 2e-4,
+    least: float = 1e-9,
+) -> None:
     got = [*result.as_dict()["heads"], result.as_dict()["total"]]
     assert len(got) == len(expected)
     for one, by_definition in zip(got, expected, strict=True):
-        assert one == pytest.approx(by_definition, rel=rel, abs=1e-9)
+        assert one == pytest.approx(by_definition, rel=rel, abs=least)
 
 
 @pytest.mark.parametrize("key_heads", [4, 2, 1])
@@ -89,6 +94,37 @@ def test_figures_by_definition(key_heads: int, rounding: str) -> None:
     check(result, figures(q, k, v, *pairs_of(mask, plan, 2, 4)))
     assert result.pairs_computed == plan.pairs_computed
     assert (result.total.mask_mass == result.total.plan_mass) == (rounding == "exact")
+
+
+def test_an_exact_plan_of_another_mask_is_not_the_masks() -> None:
+    """It may be of another pattern, of other parameters or of other extents, or the mask's own in
+    other tiles; the mass of the mask is the mask's."""
+    radial = falloff.load("radial", decay=0.2)
+    mask = radial.bind(**RADIAL)
+    others = (
+        falloff.load("dense").bind(**RADIAL),
+        falloff.load("radial", decay=0.6).bind(**RADIAL),
+        radial.bind(frames=3, tokens_per_frame=80),
+        mask,
+    )
+    q, k, v = tensors(mask.tokens)
+    for other in others:
+        plan = other.plan(rounding="exact", tile="1x16")
+        result = falloff.compare(q, k, v, mask, plan=plan)
+        # A plan of all pairs has no error but that of float32.
+        check(result, figures(q, k, v, *pairs_of(mask, plan, 1, 2)), least=1e-5)
+        assert (result.total.mask_mass == result.total.plan_mass) == (other is mask)
+
+
+def test_exact_plans_of_heads_that_differ() -> None:
+    pattern = falloff.load("sparse_videogen")
+    sizes = {"places": 4, "frames": 5, "tokens_per_frame": 24}
+    mask = pattern.bind(kind=["spatial", "temporal"], **sizes)
+    q, k, v = tensors(mask.tokens)
+    for kinds in (["temporal", "spatial"], ["spatial", "spatial"], ["spatial", "temporal"]):
+        plan = pattern.bind(kind=kinds, **sizes).plan(rounding="exact")
+        result = falloff.compare(q, k, v, mask, plan=plan)
+        check(result, figures(q, k, v, *pairs_of(mask, plan, 1, 2)))
 
 
 def test_a_mask_takes_its_default_plan_and_a_scale_is_passed_on() -> None:
