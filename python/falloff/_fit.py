@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from falloff._bfloat16 import Widened
 from falloff._decay import Array, Curve, Rows, Video, fit_curve, measure
 from falloff._progress import Progress
-from falloff._values import to_size
+from falloff._values import one_line, to_size
 
 _AXES = ("temporal", "spatial")
 _MAP_ROWS = 64  # rows of a map that are read at a time
@@ -116,12 +118,14 @@ def fit(
     """
     if (attention is None) == (q is None) or (q is None) != (k is None):
         raise TypeError("expects attention, or q and k, but got neither or both")
+    _check_scale(scale)
     arrays = (attention,) if q is None else (q, k)
     source = _Map(*arrays) if q is None else _QueriesKeys(*arrays, scale=scale)
     sizes = {"tokens_per_frame": tokens_per_frame, "height": height, "width": width}
     video = _video(source.tokens, frames, sizes, text, text_first)
-    if to_size("nearest", nearest) < 0:
-        raise ValueError(f"expects nearest of at least 0, but got {nearest}")
+    for name, number in (("nearest", nearest), ("farthest", farthest), ("seed", seed)):
+        if number is not None and to_size(name, number) < 0:
+            raise ValueError(f"expects {name} of at least 0, but got {number}")
     queries = _queries(video, samples, source.samples, seed)
     means = []
     with Progress(source.heads, after=1.0) as progress:
@@ -140,9 +144,19 @@ def fit(
     if not mean.curves():
         raise ValueError(
             f"expects at least three distances to fit, but got {video.frames} frames of "
-            f"{video.patches} tokens and distances from {nearest} to {farthest or 'the last'}"
+            f"{video.patches} tokens and distances from {nearest} to "
+            f"{'the last' if farthest is None else farthest}"
         )
     return DecayFit(video.tokens, len(queries), mean, tuple(decay(*of) for of in means))
+
+
+def _check_scale(scale: Any) -> None:
+    if scale is None:
+        return
+    if not isinstance(scale, Real) or isinstance(scale, bool):
+        raise TypeError(f"expects scale to be a number, but got {one_line(scale)}")
+    if not math.isfinite(scale):
+        raise ValueError(f"expects scale to be finite, but got {scale}")
 
 
 def _video(

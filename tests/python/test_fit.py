@@ -230,6 +230,14 @@ def test_refusals() -> None:
         ((), {"q": q, "k": q[:, 1:]}, ValueError, "alike but in heads"),
         ((), {"q": q[:, :, :1], "k": q}, ValueError, "multiple of key heads"),
         ((), {"q": q * np.nan, "k": q}, ValueError, "finite q and k"),
+        ((), {"q": q, "k": q, "scale": np.nan}, ValueError, "scale to be finite, but got nan"),
+        ((), {"q": q, "k": q, "scale": "x"}, TypeError, "scale to be a number, but got 'x'"),
+        ((attention,), {"farthest": "x"}, TypeError, "farthest to be an integer, but got 'x'"),
+        ((attention,), {"farthest": -1}, ValueError, "farthest of at least 0, but got -1"),
+        ((attention,), {"farthest": 0}, ValueError, "from 0 to 0$"),
+        ((attention,), {"nearest": 40}, ValueError, "from 40 to the last$"),
+        ((attention,), {"seed": "x"}, TypeError, "seed to be an integer, but got 'x'"),
+        ((attention,), {"seed": -1, "samples": 5}, ValueError, "seed of at least 0, but got -1"),
     ):
         with pytest.raises(error, match=words):
             falloff.fit(*arguments, **{**SIZES, **options})
