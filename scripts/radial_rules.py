@@ -71,6 +71,7 @@ WORKLOADS = [
     Workload("HunyuanVideo, 720×1280, 129 frames", 33, 45, 80, 256, "hunyuan", 0.95),
     Workload("Mochi 1, 480×848, 163 frames", 28, 30, 53, 256, "hunyuan", 1.0),
     Workload("CogVideoX, 480×720, 49 frames", 13, 30, 45, 226, "hunyuan", 1.0),
+    Workload("CogVideoX 1.5, 768×1360, 81 frames", 11, 48, 85, 226, "hunyuan", 1.0),
 ]
 DRAWN = WORKLOADS[2]
 

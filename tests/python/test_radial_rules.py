@@ -11,6 +11,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from falloff import models
 
 from test_api import pixels
 
@@ -35,6 +36,27 @@ AGAIN = "is out of date: run scripts/radial_rules.py"
 
 def test_tables() -> None:
     assert SCRIPT.page() == PAGE, f"radial-rules.md {AGAIN}"
+
+
+SIZES = {
+    "wan2.1-1.3b": "832x480x81",
+    "wan2.1-14b": "1280x720x81",
+    "wan2.2-a14b": "1280x768x77",
+    "wan2.2-5b": "1280x704x121",
+    "hunyuanvideo": "1280x720x129",
+    "mochi-1": "848x480x163",
+    "cogvideox-2b": "720x480x49",
+    "cogvideox-5b": "720x480x49",
+    "cogvideox1.5-5b": "1360x768x81",
+}
+
+
+def test_every_preset_has_a_row() -> None:
+    assert set(SIZES) == set(models.names())
+    rows = [(work.frames, work.height, work.width, work.text) for work in SCRIPT.WORKLOADS]
+    for name, size in SIZES.items():
+        model = models.get(name)
+        assert (*model.latent(size), model.text) in rows, name
 
 
 @pytest.mark.parametrize("name", sorted(SCRIPT.DRAWINGS))
