@@ -41,6 +41,7 @@ class Policy:
     def is_dense_step(self, step: int, steps: int | None = None) -> bool:
         """Whether all layers of a step are dense. ``steps``, how many there are in all, must be
         given where there are dense last steps."""
+        step, steps = to_size("step", step), None if steps is None else to_size("steps", steps)
         if step < 0 or (steps is not None and step >= steps):
             bound = "of at least 0" if steps is None else f"from 0 to {steps - 1}"
             raise ValueError(f"expects a step {bound}, but got {step}")
@@ -54,12 +55,15 @@ class Policy:
 
     def is_dense(self, step: int, layer: int, steps: int | None = None) -> bool:
         """Whether a layer attends densely in a step."""
+        layer = to_size("layer", layer)
         if layer < 0:
             raise ValueError(f"expects a layer of at least 0, but got {layer}")
         return self.is_dense_step(step, steps) or layer in self.dense_layers
 
     def check(self, steps: int | None = None, layers: int | None = None) -> None:
         """Raises ValueError where the policy names steps or layers that are not there."""
+        steps = None if steps is None else to_size("steps", steps)
+        layers = None if layers is None else to_size("layers", layers)
         if steps is not None:
             for name in ("dense_steps", "dense_last_steps"):
                 count = getattr(self, name)
@@ -72,11 +76,15 @@ class Policy:
 
     def dense_share(self, steps: int, layers: int) -> float:
         """Share of all (step, layer) pairs that are dense."""
-        if steps < 1 or layers < 1:
+        if to_size("steps", steps) < 1 or to_size("layers", layers) < 1:
             raise ValueError(f"expects steps and layers of at least 1, but got {steps}, {layers}")
         self.check(steps, layers)
-        dense = min(self.dense_steps + self.dense_last_steps, steps)
+        dense = self.count_dense_steps(steps)
         return (dense * layers + (steps - dense) * len(self.dense_layers)) / (steps * layers)
+
+    def count_dense_steps(self, steps: int) -> int:
+        """How many of so many steps are dense; the first and the last ones may meet."""
+        return min(self.dense_steps + self.dense_last_steps, to_size("steps", steps))
 
     @property
     def layers_text(self) -> str:
@@ -106,7 +114,7 @@ def parse_layers(layers: Layers) -> tuple[int, ...]:
         return tuple(
             sorted({n for word in layers.split(",") if layers for n in _range(word, layers)})
         )
-    if not isinstance(layers, Iterable):
+    if not isinstance(layers, Iterable) or isinstance(layers, bytes | bytearray | memoryview):
         raise TypeError(
             "expects dense_layers to be a list such as '0,2-4' or [0, 2, 3, 4], "
             f"but got {one_line(layers)}"
@@ -118,7 +126,7 @@ def parse_layers(layers: Layers) -> tuple[int, ...]:
 
 
 def _range(word: str, layers: str) -> range:
-    match = re.fullmatch(r"\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", word)
+    match = re.fullmatch(r"\s*([0-9]{1,6})(?:\s*-\s*([0-9]{1,6}))?\s*", word)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
     if first > last:
         raise ValueError(f"expects dense_layers as a list such as '0,2-4', but got '{layers}'")

@@ -19,7 +19,10 @@ def test_layers_are_a_list() -> None:
     assert Policy().layers_text == ""
 
 
-@pytest.mark.parametrize("layers", ["a", "0,", "3-1", "1--2", "-1", "0;1", ",", "1.5", "9999999"])
+NO_LISTS = ["a", "0,", "3-1", "1--2", "-1", "0;1", ",", "1.5", "9999999", "\u0663"]
+
+
+@pytest.mark.parametrize("layers", NO_LISTS)
 def test_text_that_is_no_list_of_layers(layers: str) -> None:
     with pytest.raises(ValueError, match="list such as '0,2-4'"):
         parse_layers(layers)
@@ -33,6 +36,30 @@ def test_a_number_of_layers_is_refused() -> None:
         Policy(dense_layers=[0.5])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="at least 0, but got -1"):
         Policy(dense_layers=[-1])
+
+
+@pytest.mark.parametrize("layers", [b"01", bytearray(b"01"), memoryview(b"01")])
+def test_bytes_are_no_list_of_layers(layers) -> None:
+    """They iterate as the numbers of their characters."""
+    with pytest.raises(TypeError, match="a list such as '0,2-4'"):
+        Policy(dense_layers=layers)
+
+
+@pytest.mark.parametrize("wrong", ["2", 2.5, True])
+def test_steps_and_layers_are_integers(wrong) -> None:
+    policy = Policy(dense_steps=1)
+    for name, call in (
+        ("step", lambda: policy.is_dense_step(wrong)),
+        ("step", lambda: policy.is_dense(wrong, 0)),
+        ("layer", lambda: policy.is_dense(0, wrong)),
+        ("steps", lambda: policy.is_dense(0, 0, wrong)),
+        ("steps", lambda: policy.check(steps=wrong)),
+        ("layers", lambda: policy.check(layers=wrong)),
+        ("steps", lambda: policy.dense_share(wrong, 1)),
+        ("layers", lambda: policy.dense_share(1, wrong)),
+    ):
+        with pytest.raises(TypeError, match=f"expects {name} to be an integer, but got {wrong!r}"):
+            call()
 
 
 def test_steps_are_counts() -> None:
@@ -58,6 +85,7 @@ def test_shares_where_first_and_last_steps_meet() -> None:
     for steps in (3, 4, 5, 6):
         dense = sum(policy.is_dense(s, 0, steps) for s in range(steps))
         assert policy.dense_share(steps, 1) == dense / steps
+        assert policy.count_dense_steps(steps) == dense
 
 
 def test_what_is_not_there() -> None:

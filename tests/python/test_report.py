@@ -13,8 +13,10 @@ import torch
 from falloff import Policy, analysis, models
 from falloff.analysis.bands import bands, frame_pairs
 from falloff.analysis.report import flex_block_mask_bytes
+from falloff.cli import report as cli_report
 
 import definitions
+from listening import listener, shown_progress
 from test_cli import fails, run  # noqa: F401
 
 
@@ -296,10 +298,21 @@ def test_reports_that_cannot_be_made() -> None:
         analysis.report(mask.slice(queries=(0, 10)))
     with pytest.raises(ValueError, match="at least 1 token"):
         analysis.report(falloff.load("causal").bind(tokens=0))
-    with pytest.raises(ValueError, match="number of steps"):
+    with pytest.raises(ValueError, match="number of steps, with dense_steps 2, but got none"):
         analysis.report(mask, policy=Policy(dense_steps=2))
-    with pytest.raises(ValueError, match="a model or the number of layers"):
+    with pytest.raises(ValueError, match="number of steps, with dense_last_steps 3"):
+        analysis.report(mask, policy=Policy(dense_last_steps=3))
+    with pytest.raises(ValueError, match=r"a model or layers, .* with dense_layers 0, but"):
         analysis.report(mask, policy=Policy(dense_layers="0"))
+    with pytest.raises(TypeError, match=r"policy to be a falloff\.Policy, but got 'x'"):
+        analysis.report(mask, policy="x")  # type: ignore[arg-type]
+    for name in ("steps", "layers", "head_dim"):
+        with pytest.raises(TypeError, match=f"expects {name} to be an integer, but got 2.5"):
+            analysis.report(mask, policy=Policy(1), **{"steps": 3, name: 2.5})
+    with pytest.raises(TypeError, match="attention_share to be a number, but got 'x'"):
+        analysis.report(mask, attention_share="x")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"128, which is that of wan2\.1-14b, but got 64"):
+        analysis.report(mask, model="wan2.1-14b", head_dim=64)
     with pytest.raises(ValueError, match="from 0 to 39, but got 40"):
         analysis.report(mask, model="wan2.1-14b", policy=Policy(dense_layers="40"), steps=3)
     with pytest.raises(falloff.CompileError, match="several axes"):
@@ -355,9 +368,40 @@ def test_the_command(run) -> None:  # noqa: F811
 def test_the_head_dimension_is_the_models(run) -> None:  # noqa: F811
     cog = ["report", "cogvideox", "--model", "cogvideox-2b", "--size", "720x480x49", "--json"]
     assert json.loads(run(*cog).out)["flops"]["head_dim"] == 64
-    assert json.loads(run(*cog, "--head-dim", "80").out)["flops"]["head_dim"] == 80
+    assert run(*cog, "--head-dim", "64").out == run(*cog).out
+    fails(run(*cog, "--head-dim", "80"), "64, which is that of cogvideox-2b, but got 80")
     small = ["report", "causal", "--extent", "token=40", "--json"]
     assert json.loads(run(*small).out)["flops"]["head_dim"] == 128
+    assert json.loads(run(*small, "--head-dim", "80").out)["flops"]["head_dim"] == 80
+
+
+def test_steps_that_are_first_and_last_are_counted_once(run) -> None:  # noqa: F811
+    policy = ["--steps", "4", "--dense-steps", "3", "--dense-last-steps", "3"]
+    result = run("report", "radial", *WAN, *policy)
+    assert "over 4 steps, 4 of them dense" in result.out
+    assert "40 layers: 1.00x (at most 1.00x)" in result.out
+
+
+def test_long_work_is_told_of() -> None:
+    mask = falloff.load("radial").bind(frames=5, tokens_per_frame=6)
+    heard: list[tuple[str, float]] = []
+    report = analysis.report(mask, rounding="nearest:0.2", step=listener(heard))
+    names = ["plan, nearest:0.2", "plan, exact", "plan, outward", "plan, nearest"]
+    assert [name for name, _ in heard] == [*names, "pairs by distance"]
+    assert sum(share for _, share in heard) == pytest.approx(1)
+    assert report.as_dict() == analysis.report(mask, rounding="nearest:0.2").as_dict()
+
+
+def test_the_command_shows_progress(run, monkeypatch) -> None:  # noqa: F811
+    """On a terminal, and stdout is what it is without."""
+    arguments = ["report", "radial", "--frames", "5", "--tokens-per-frame", "6"]
+    quiet = run(*arguments)
+    monkeypatch.setattr(cli_report, "Progress", shown_progress)
+    loud = run(*arguments)
+    assert (quiet.err, loud.out) == ("", quiet.out)
+    assert "plan, outward" in loud.err
+    assert "100%" in loud.err
+    assert loud.err.endswith("\033[K")
 
 
 def test_a_model_wherever_a_size_goes(run) -> None:  # noqa: F811
@@ -381,7 +425,11 @@ def test_what_the_command_refuses(run) -> None:  # noqa: F811
     fails(run("report", "radial", "--model", "wan21-14b", "--size", "1x1x1"), "wan2.1-14b")
     fails(run("report", "radial", *WAN, "--frames", "3"), "frames")
     fails(run("report", "radial", *WAN, "--dense-layers", "2-"), "'2-'")
-    fails(run("report", "radial", *WAN, "--dense-steps", "2"), "number of steps")
+    fails(run("report", "radial", *WAN, "--dense-steps", "2"), "expects --steps", "--dense-steps 2")
+    last = run("report", "radial", *WAN, "--dense-last-steps", "3")
+    fails(last, "expects --steps", "--dense-last-steps 3")
+    small = ["report", "radial", "--frames", "3", "--tokens-per-frame", "4"]
+    fails(run(*small, "--dense-layers", "0-1"), "--layers or --model with --dense-layers 0-1")
     size = ["report", "radial", "--model", "wan2.1-14b", "--size"]
     fails(run(*size, "830x480x80"), "816x480x77 and 832x480x81 work")
     fails(run(*size, "832x480"), "WIDTHxHEIGHTxFRAMES")

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from falloff import analysis
 from falloff.analysis.solve import parameter_of
+from falloff.cli import solve as cli_solve
 
 import definitions
+from listening import listener, shown_progress
 from test_cli import fails, run  # noqa: F401
 
 SIZE = ["--frames", "9", "--tokens-per-frame", "40"]
@@ -187,6 +189,27 @@ def test_the_command_at_the_size_of_a_model(run) -> None:  # noqa: F811
         frames=33, tokens_per_frame=3600, text=256
     )
     assert mask.density == data["density"]
+
+
+@pytest.mark.parametrize("target", [{"density": 0.6}, {"speedup": 1.5, "tile": "1x8"}])
+def test_long_work_is_told_of(target) -> None:
+    heard: list[tuple[str, float]] = []
+    found = analysis.solve(radial, step=listener(heard), **target)
+    assert found == analysis.solve(radial, **target)
+    assert (heard[0][0], heard[-1][0]) == ("range of decay", "fewest digits")
+    assert len(heard) > 30
+    assert 0.8 < sum(share for _, share in heard) <= 1 + 1e-9
+
+
+def test_the_command_shows_progress(run, monkeypatch) -> None:  # noqa: F811
+    """On a terminal, and stdout is what it is without."""
+    arguments = ["solve", "radial", *SIZE, "--density", "0.6"]
+    quiet = run(*arguments)
+    monkeypatch.setattr(cli_solve, "Progress", shown_progress)
+    loud = run(*arguments)
+    assert (quiet.err, loud.out) == ("", quiet.out)
+    assert "range of decay" in loud.err
+    assert loud.err.endswith("\033[K")
 
 
 def test_masks_without_a_pair_are_json(run) -> None:  # noqa: F811

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
+from falloff._values import one_line
 from falloff.models import Model
 
 
@@ -32,6 +35,8 @@ def attention_share(model: Model, video: int, text: int) -> float:
 
 
 def _check_share(name: str, share: float) -> None:
+    if not isinstance(share, Real) or isinstance(share, bool):
+        raise TypeError(f"expects {name} to be a number, but got {one_line(share)}")
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"expects {name} from 0 to 1, but got {share}")
 

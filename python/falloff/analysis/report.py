@@ -11,15 +11,18 @@ from typing import Any
 from falloff import models
 from falloff._mask import Mask
 from falloff._plan import Plan
-from falloff._values import JsonValue
+from falloff._values import JsonValue, one_line, to_size
 from falloff.analysis import gain as gains
 from falloff.analysis.bands import Band, bands, video_segment
+from falloff.analysis.steps import Step, silent
 from falloff.analysis.text import report_text
 from falloff.models import Model
 from falloff.policy import Policy
 
 FLEX_BLOCK = 128
 """Tokens a block of FlexAttention's block masks, by default."""
+
+_BANDS_SHARE = 0.2  # of the time of a report
 
 # Patterns whose pairs of the video are those of Eq. 4 or fewer, and those of its family that are
 # not.
@@ -181,6 +184,7 @@ def report(
     layers: int | None = None,
     attention_share: float | None = None,
     rounding: str = "nearest",
+    step: Step = silent,
     **plan_options: Any,
 ) -> Report:
     """What a mask keeps, what plans of it compute under each rounding, and what that gains.
@@ -189,24 +193,28 @@ def report(
     FLOPs of its matrices; ``attention_share`` replaces it, such as by a share of time that was
     measured. ``policy`` needs ``steps`` where steps are dense, and ``layers``, or a model, where
     layers are. ``rounding`` and ``plan_options`` are those of ``Mask.plan``; gains are predicted
-    for the plan they make.
+    for the plan they make; their ``head_dim`` is the model's where there is one. ``step`` is
+    entered around each part of the work, with its name and share.
 
-    Raises ValueError where the policy does not fit, CompileError where no such plan can be made.
+    Raises TypeError and ValueError where the policy, or another argument, does not fit,
+    CompileError where no such plan can be made.
     """
     if (mask.queries, mask.keys) != ((0, mask.tokens), (0, mask.tokens)):
         raise ValueError("expects a whole mask to report on, but got a slice")
     if mask.tokens == 0:
         raise ValueError("expects a mask of at least 1 token to report on, but got 0")
     model = None if model is None else models.get(model)
-    policy = Policy() if policy is None else policy
+    policy = _policy(policy)
     layers = model.layers if layers is None and model is not None else layers
-    head_dim = plan_options.pop("head_dim", None)
-    if head_dim is None:
-        head_dim = 128 if model is None else model.head_dim
-    plans = _plans(mask, rounding, {**plan_options, "head_dim": head_dim})
+    steps = None if steps is None else to_size("steps", steps)
+    layers = None if layers is None else to_size("layers", layers)
+    dense_share = _dense_share(policy, steps, layers)
+    head_dim = _head_dim(plan_options.pop("head_dim", None), model)
+    plans = _plans(mask, rounding, {**plan_options, "head_dim": head_dim}, step)
     chosen = next(iter(plans.values()))
     area = mask.tokens**2
-    found = bands(mask, plans)
+    with step("pairs by distance", _BANDS_SHARE):
+        found = bands(mask, plans)
     roundings = sorted(
         (Rounding.of(plan, area) for plan in plans.values()), key=lambda each: each.name
     )
@@ -240,7 +248,7 @@ def report(
             issued=each * chosen.pairs_issued,
         ),
         bound=_bound(mask, chosen, found),
-        gain=_gain(area, chosen.pairs_issued, _dense_share(policy, steps, layers), share),
+        gain=_gain(area, chosen.pairs_issued, dense_share, share),
         memory={
             "plan_bytes": chosen._impl.bytes,
             "boolean_mask_bytes": area,
@@ -256,11 +264,31 @@ def flex_block_mask_bytes(tokens: int, block: int = FLEX_BLOCK) -> int:
     return 4 * 4 * (blocks + blocks**2)
 
 
-def _plans(mask: Mask, rounding: str, options: dict[str, Any]) -> dict[str, Plan]:
+def _policy(policy: Policy | None) -> Policy:
+    if policy is not None and not isinstance(policy, Policy):
+        raise TypeError(f"expects policy to be a falloff.Policy, but got {one_line(policy)}")
+    return Policy() if policy is None else policy
+
+
+def _head_dim(given: int | None, model: Model | None) -> int:
+    """Every figure is of the model's own heads, so another dimension contradicts it."""
+    if model is None:
+        return 128 if given is None else to_size("head_dim", given)
+    if given is not None and to_size("head_dim", given) != model.head_dim:
+        raise ValueError(
+            f"expects a head dimension of {model.head_dim}, which is that of {model.name}, "
+            f"but got {given}; leave it out"
+        )
+    return model.head_dim
+
+
+def _plans(mask: Mask, rounding: str, options: dict[str, Any], step: Step) -> dict[str, Plan]:
     """Plans by the name of their rounding, the chosen one first."""
     plans: dict[str, Plan] = {}
-    for each in (rounding, "exact", "outward", "nearest"):
-        plan = mask.plan(rounding=each, **options)
+    names = (rounding, "exact", "outward", "nearest")
+    for each in names:
+        with step(f"plan, {each}", (1.0 - _BANDS_SHARE) / len(names)):
+            plan = mask.plan(rounding=each, **options)
         plans.setdefault(plan._impl.rounding, plan)
     return plans
 
@@ -276,10 +304,17 @@ def _tokens(plan: Plan, model: Model) -> tuple[int, int]:
 
 
 def _dense_share(policy: Policy, steps: int | None, layers: int | None) -> float:
-    if steps is None and (policy.dense_steps or policy.dense_last_steps):
-        raise ValueError("expects the number of steps, since some of them are dense")
+    for name in ("dense_steps", "dense_last_steps"):
+        if steps is None and getattr(policy, name):
+            raise ValueError(
+                f"expects steps, the number of steps, with {name} {getattr(policy, name)}, "
+                "but got none"
+            )
     if layers is None and policy.dense_layers:
-        raise ValueError("expects a model or the number of layers, since some of them are dense")
+        raise ValueError(
+            "expects a model or layers, the number of layers, with dense_layers "
+            f"{policy.layers_text}, but got neither"
+        )
     return policy.dense_share(1 if steps is None else steps, 1 if layers is None else layers)
 
 

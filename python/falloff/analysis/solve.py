@@ -12,6 +12,7 @@ from typing import Any
 from falloff._mask import Mask
 from falloff._pattern import Pattern
 from falloff._values import suggestion, to_json, to_text
+from falloff.analysis.steps import Step, silent
 from falloff.errors import CompileError
 
 Bind = Callable[[float], Mask]
@@ -20,6 +21,9 @@ Bind = Callable[[float], Mask]
 _LIMIT = 2.0**24  # of values tried
 _CLOSE = 1e-7  # values so near, relative to 1 or the larger, are neighbours
 _SAMPLES = 16  # densities looked at before a parameter counts as monotone
+
+# Of the work.
+_RANGE_SHARE, _SAMPLES_SHARE, _SEARCH_SHARE, _DIGITS_SHARE = 0.2, 0.1, 0.6, 0.1
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ def solve(
     whole: bool = False,
     density: float | None = None,
     speedup: float | None = None,
+    step: Step = silent,
     **plan_options: Any,
 ) -> Solution:
     """The value of a parameter whose mask comes nearest a density, or whose plan comes nearest a
@@ -107,7 +112,8 @@ def solve(
     to 2^24 are tried. A mask changes in steps, so what is found is the nearest there is, in few
     digits. ``plan_options`` are those of ``Mask.plan``, for ``speedup``: all pairs over those that
     the plan issues. That gain follows the density closely but, tiles being searched and rounded,
-    not strictly: what is found is one value where it passes the target.
+    not strictly: what is found is one value where it passes the target. ``step`` is entered around
+    each part of the work, with its name and share.
 
     Raises ValueError where the target lies outside of what the parameter can do (and says what
     that is), where the density does not depend on the parameter, or is not monotone in it.
@@ -119,24 +125,32 @@ def solve(
     if speedup is not None and not (speedup > 0.0 and math.isfinite(speedup)):
         raise ValueError(f"expects a speed-up above 0, but got {speedup}")
     target = {"density": density} if density is not None else {"speedup": speedup}
-    search = _Search(bind, parameter, whole, speedup is not None, plan_options)
+    search = _Search(bind, parameter, whole, speedup is not None, plan_options, step)
     return search.solve({name: value for name, value in target.items() if value is not None})
 
 
 class _Search:
     def __init__(
-        self, bind: Bind, parameter: str, whole: bool, plans: bool, plan_options: dict[str, Any]
+        self,
+        bind: Bind,
+        parameter: str,
+        whole: bool,
+        plans: bool,
+        plan_options: dict[str, Any],
+        step: Step,
     ) -> None:
         self._bind = bind
         self._parameter = parameter
         self._whole = whole
         self._plans = plans
         self._options = plan_options
+        self._step = step
         self._masks: dict[float, Mask] = {}
         self._points: dict[float, Point] = {}
 
     def solve(self, target: dict[str, float]) -> Solution:
-        low, high = self._domain()
+        with self._step(f"range of {self._parameter}", _RANGE_SHARE):
+            low, high = self._domain()
         rises = self._check_monotone(low, high)
         ends = (self._point(low), self._point(high))
         ((name, wanted),) = target.items()
@@ -157,11 +171,13 @@ class _Search:
             key=lambda point: abs(self._measure(point) - aim),
         )
         alike = self._measure(found) == self._measure(other)
+        with self._step("fewest digits", _DIGITS_SHARE):
+            found, other = self._shortest(found), other if alike else self._shortest(other)
         return Solution(
             parameter=self._parameter,
             target=target,
-            found=self._shortest(found),
-            other=None if alike else self._shortest(other),
+            found=found,
+            other=None if alike else other,
             range=ends if rises else (ends[1], ends[0]),
         )
 
@@ -231,7 +247,10 @@ class _Search:
     def _check_monotone(self, low: float, high: float) -> bool:
         """Whether densities rise with the parameter; they fall, or there is an error."""
         values = self._samples(low, high)
-        densities = [self._mask(value).density for value in values]
+        densities = []
+        for value in values:
+            with self._step(f"{self._parameter} {value:g}", _SAMPLES_SHARE / len(values)):
+                densities.append(self._mask(value).density)
         if min(densities) == max(densities):
             raise ValueError(
                 f"expects a parameter that the density depends on, but with {self._parameter} from "
@@ -271,11 +290,15 @@ class _Search:
 
     def _bracket(self, low: float, high: float, aim: float, rises: bool) -> tuple[float, float]:
         """Neighbours, one either side of the aim."""
+        end = 1.0 if self._whole else _CLOSE * max(1.0, low)
+        halvings = max(1, math.ceil(math.log2(max(high - low, end) / end)))  # at most
         while not self._is_close(low, high):
             middle = self._middle(low, high)
             if middle in (low, high):
                 break
-            if (self._measure(self._point(middle)) <= aim) == rises:
+            with self._step(f"{self._parameter} {middle:g}", _SEARCH_SHARE / halvings):
+                point = self._point(middle)
+            if (self._measure(point) <= aim) == rises:
                 low = middle
             else:
                 high = middle

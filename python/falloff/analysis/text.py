@@ -117,8 +117,10 @@ def _gain(report: Report) -> Iterator[str]:
         f"(all pairs / issued, {report.rounding})"
     )
     if report.steps is not None or policy.dense_layers:
-        dense = policy.dense_steps + policy.dense_last_steps
-        steps = "" if report.steps is None else f"{report.steps} steps, {dense} of them dense"
+        steps = ""
+        if report.steps is not None:
+            dense = policy.count_dense_steps(report.steps)
+            steps = f"{report.steps} steps, {dense} of them dense"
         layers = "" if report.layers is None else f"{report.layers} layers"
         layers += f", {policy.layers_text} dense" if layers and policy.dense_layers else ""
         limit = "" if gain.limit is None else f" (at most {gain.limit:.2f}x)"

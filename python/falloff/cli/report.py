@@ -7,6 +7,7 @@ import argparse
 from typing import Any
 
 from falloff import analysis, models
+from falloff._progress import Progress
 from falloff.cli import commands, sizes
 from falloff.cli.commands import Subparsers
 from falloff.policy import Policy
@@ -46,18 +47,38 @@ def add_policy(parser: argparse.ArgumentParser) -> None:
 def report(arguments: argparse.Namespace) -> int:
     policy = Policy(arguments.dense_steps, arguments.dense_layers, arguments.dense_last_steps)
     model = None if arguments.model is None else models.get(arguments.model)
+    _check_policy(arguments)
     options: dict[str, Any] = commands.plan_options(arguments)
-    made = analysis.report(
-        sizes.bind(arguments),
-        model=model,
-        policy=policy,
-        steps=arguments.steps,
-        layers=arguments.layers,
-        attention_share=arguments.attention_share,
-        **options,
-    )
+    mask = sizes.bind(arguments)
+    with Progress(1.0, after=1.0) as progress:
+        made = analysis.report(
+            mask,
+            model=model,
+            policy=policy,
+            steps=arguments.steps,
+            layers=arguments.layers,
+            attention_share=arguments.attention_share,
+            step=progress.step,
+            **options,
+        )
     print(made.json() if arguments.json else made)
     return 0
+
+
+def _check_policy(arguments: argparse.Namespace) -> None:
+    """Says what is missing by the names of options."""
+    for option in ("dense_steps", "dense_last_steps"):
+        count = getattr(arguments, option)
+        if count and arguments.steps is None:
+            name = option.replace("_", "-")
+            raise ValueError(
+                f"expects --steps, the number of steps, with --{name} {count}, but got none"
+            )
+    if arguments.dense_layers and arguments.layers is None and arguments.model is None:
+        raise ValueError(
+            f"expects --layers or --model with --dense-layers {arguments.dense_layers}, but "
+            "got neither"
+        )
 
 
 def _count(text: str) -> int:

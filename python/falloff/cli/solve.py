@@ -9,6 +9,7 @@ from typing import Any
 
 import falloff
 from falloff import analysis
+from falloff._progress import Progress
 from falloff.analysis.solve import Point, parameter_of
 from falloff.cli import commands, sizes
 from falloff.cli.commands import Subparsers
@@ -43,14 +44,16 @@ def solve(arguments: argparse.Namespace) -> int:
     def bind(value: float) -> falloff.Mask:
         return sizes.bind_pattern(pattern, arguments, **{name: value})
 
-    found = analysis.solve(
-        bind,
-        parameter=name,
-        whole=whole,
-        density=arguments.density,
-        speedup=arguments.speedup,
-        **commands.plan_options(arguments),
-    )
+    with Progress(1.0, after=1.0) as progress:
+        found = analysis.solve(
+            bind,
+            parameter=name,
+            whole=whole,
+            density=arguments.density,
+            speedup=arguments.speedup,
+            step=progress.step,
+            **commands.plan_options(arguments),
+        )
     tokens = bind(found.found.value).tokens
     if arguments.json:
         result: dict[str, Any] = {"pattern": pattern.name, "tokens": tokens, **found.as_dict()}
