@@ -46,6 +46,8 @@ public:
   /// The one value among those given under these names; fails if two of them
   /// differ.
   FailureOr<std::optional<int64_t>> findOne(llvm::ArrayRef<std::string> names);
+  /// " beside 'token'": what to append to a message that others are missing; nothing where none was given.
+  std::string beside() const;
   /// Fails on the first name that nothing asked for.
   LogicalResult verifyAllUsed(std::vector<std::string> known);
 
@@ -89,6 +91,13 @@ FailureOr<std::optional<int64_t>> GivenExtents::findOne(llvm::ArrayRef<std::stri
       extent = other, from = name;
   }
   return extent;
+}
+
+std::string GivenExtents::beside() const {
+  std::string text;
+  for (const auto &[name, extent] : values)
+    text += (text.empty() ? " beside '" : ", '") + name + "'";
+  return text;
 }
 
 LogicalResult GivenExtents::verifyAllUsed(std::vector<std::string> known) {
@@ -213,7 +222,8 @@ LogicalResult ExtentResolver::emitMissing() {
       text += " (" + llvm::join(names, ", or ") + ")";
   }
   return emitError(loc) << "pattern '" << pattern << "' expects "
-                        << (missing.size() == 1 ? "an extent for " : "extents for ") << text << ", but got none";
+                        << (missing.size() == 1 ? "an extent for " : "extents for ") << text << ", but got none"
+                        << given.beside();
 }
 
 LogicalResult ExtentResolver::verifySizes(BoundExtents &bound) {

@@ -1,10 +1,13 @@
 // Each binding that does not fit is one error that says what to give. The pattern itself is the same throughout.
 //
 // RUN: not falloff-opt %s --specialise="extents=frames=4,patch=3,tokn=2" 2>&1 | FileCheck --check-prefix=AXIS %s
-// AXIS: specialise-errors.mlir:[[@LINE+55]]:1: error: pattern 'radial' has no axis 'tokn'; did you mean 'token'?
+// AXIS: specialise-errors.mlir:[[@LINE+58]]:1: error: pattern 'radial' has no axis 'tokn'; did you mean 'token'?
 //
 // RUN: not falloff-opt %s --specialise 2>&1 | FileCheck --check-prefix=MISSING %s
-// MISSING: error: pattern 'radial' expects extents for 'frame' (frames), 'patch' (tokens_per_frame, or height and width), but got none
+// MISSING: error: pattern 'radial' expects extents for 'frame' (frames), 'patch' (tokens_per_frame, or height and width), but got none{{$}}
+//
+// RUN: not falloff-opt %s --specialise="extents=token=64" 2>&1 | FileCheck --check-prefix=BESIDE %s
+// BESIDE: error: pattern 'radial' expects extents for 'frame' (frames), 'patch' ({{.*}}), but got none beside 'token'
 //
 // RUN: not falloff-opt %s --specialise="extents=frames=0,patch=3" 2>&1 | FileCheck --check-prefix=ZERO %s
 // ZERO: error: pattern 'radial' expects an extent of at least 1 for 'frame', but got 0
