@@ -7,6 +7,7 @@
 #include "runtime/Log.h"
 #include "runtime/Settings.h"
 #include <cerrno>
+#include <cstdio>
 #include <fcntl.h>
 #include <map>
 #include <sys/stat.h>
@@ -45,48 +46,97 @@ std::string DiskCache::pathOf(EntryKind kind, std::string_view key, const char *
   return root + "/" + nameOf(kind) + "s/" + hash.hex() + extension;
 }
 
-/// Entries hold code that will run: they are taken only from a folder that nobody else can write to.
-static bool isSafe(const struct stat &status) {
-  return (status.st_uid == ::geteuid() || status.st_uid == 0) && !(status.st_mode & S_IWOTH);
+std::string DiskCache::lockOf(EntryKind kind, std::string_view key) const {
+  std::string path = pathOf(kind, key, ".lock");
+  return root + "/locks" + path.substr(path.rfind('/'));
 }
 
-bool DiskCache::isTrusted() {
-  std::call_once(examined, [this] {
-    struct stat status;
-    if (::stat(root.c_str(), &status) != 0 || isSafe(status))
-      return; // what is not there yet will be the user's own
-    trusted = false;
-    log(LogLevel::Warning, "the cache in '" + root +
-                               "' is not used: expects a folder that belongs to this user, and that others cannot "
-                               "write to (chmod o-w)");
-  });
-  return trusted;
-}
-
-/// Makes what is missing of the folder. Returns 0 or an errno.
-int DiskCache::prepare() {
-  int error = makeFolders(root);
+/// What lets others write to a folder; empty where nothing does, or it is not there.
+static std::string faultOf(const std::string &folder) {
   struct stat status;
-  if (error == 0 && (::stat(root.c_str(), &status) != 0 || !isSafe(status)))
-    return EACCES; // someone else made it meanwhile
-  for (const char *part : {"/kernels", "/plans", "/locks"})
-    if (error == 0)
-      error = makeFolders(root + part);
+  if (::stat(folder.c_str(), &status) != 0)
+    return "";
+  char mode[8];
+  std::snprintf(mode, sizeof mode, "%o", unsigned(status.st_mode & 07777));
+  std::string fault;
+  if (status.st_uid != ::geteuid() && status.st_uid != 0)
+    fault = "belongs to user " + std::to_string(status.st_uid);
+  else if (status.st_mode & (S_IWGRP | S_IWOTH))
+    fault = std::string("has mode ") + mode + " (chmod go-w)";
+  return fault.empty() ? fault
+                       : "expects folders that belong to this user, and that nobody else can write to, but '" + folder +
+                             "' " + fault;
+}
+
+/// Entries hold code that will run: they are taken only from folders that nobody else can write to.
+DiskCache::Trust DiskCache::examine(std::string &fault) const {
+  struct stat status;
+  if (::stat(root.c_str(), &status) != 0)
+    return Trust::Unknown;
+  for (const char *part : {"", "/kernels", "/plans", "/locks"}) // what is missing nobody else can make
+    if (fault.empty())
+      fault = faultOf(root + part);
+  return fault.empty() ? Trust::Given : Trust::Refused;
+}
+
+DiskCache::Trust DiskCache::trust() {
+  Trust known = trusted;
+  if (known != Trust::Unknown)
+    return known;
+  std::string fault;
+  Trust found = examine(fault);
+  if (found != Trust::Unknown && trusted.exchange(found) == Trust::Unknown && found == Trust::Refused)
+    log(LogLevel::Warning, "the cache in '" + root + "' is not used: " + fault);
+  return found;
+}
+
+/// Makes what is missing of the folder. Returns why it cannot; empty where it could.
+std::string DiskCache::prepare() const {
+  for (const char *part : {"", "/kernels", "/plans", "/locks"})
+    if (int error = makeFolders(root + part))
+      return (*part ? "'" + std::string(part + 1) + "': " : "") + textOf(error);
+  std::string fault;
+  if (examine(fault) == Trust::Refused) // someone else made it meanwhile
+    return fault;
   // Tells backups to leave the folder out (bford.info/cachedir).
   std::string tag = root + "/CACHEDIR.TAG";
-  if (error == 0 && ::stat(tag.c_str(), &status) != 0)
+  struct stat status;
+  int error = 0;
+  if (::stat(tag.c_str(), &status) != 0)
     error =
         replaceFile(tag, {"Signature: 8a477f597d28d172789f06886806bc55\n",
                           "# Plans and kernels that Falloff can make again; `falloff cache clear` removes them.\n"});
-  return error;
+  return error ? textOf(error) : "";
+}
+
+std::string DiskCache::findProblem() const {
+  std::string fault;
+  if (examine(fault) == Trust::Refused)
+    return "is not used: " + fault;
+  std::string why = prepare();
+  constexpr std::string_view key = "whether files can be written";
+  for (EntryKind kind : {EntryKind::Kernel, EntryKind::Plan})
+    if (why.empty()) {
+      std::string path = pathOf(kind, key, ".entry");
+      if (int error = replaceFile(path, {writeEntry(key, "")}))
+        why = "'" + std::string(nameOf(kind)) + "s': " + textOf(error);
+      else
+        ::unlink(path.c_str());
+    }
+  if (why.empty()) {
+    int error = FileLock::acquire(lockOf(EntryKind::Plan, key), std::chrono::milliseconds(0)).error();
+    if (error != 0 && error != ETIMEDOUT) // another process may ask as well
+      why = "'locks': " + textOf(error);
+  }
+  return why.empty() ? why : "cannot be written to: " + why;
 }
 
 bool DiskCache::isWritable() {
-  if (!isTrusted() || !writable)
+  if (!writable || trust() == Trust::Refused)
     return false;
   std::call_once(prepared, [this] {
-    if (int error = prepare())
-      giveUpWriting(textOf(error));
+    if (std::string why = prepare(); !why.empty())
+      giveUpWriting(why);
   });
   return writable;
 }
@@ -98,10 +148,12 @@ void DiskCache::giveUpWriting(const std::string &why) {
 }
 
 std::optional<std::string> DiskCache::find(EntryKind kind, std::string_view key) {
-  if (!isTrusted())
-    return std::nullopt;
   std::string path = pathOf(kind, key, ".entry");
-  std::optional<std::string> file = readFile(path);
+  std::optional<std::string> file;
+  if (trust() == Trust::Given)
+    file = readFile(path);
+  if (isLogged(LogLevel::Debug))
+    log(LogLevel::Debug, std::string("looked up a ") + nameOf(kind) + ": " + (file ? "" : "no ") + "'" + path + "'");
   if (!file)
     return std::nullopt;
   std::optional<std::string_view> value = readEntry(*file, key);
@@ -116,17 +168,13 @@ std::optional<std::string> DiskCache::find(EntryKind kind, std::string_view key)
   return file;
 }
 
-bool DiskCache::store(EntryKind kind, std::string_view key, std::string_view value,
-                      const std::vector<Source> &sources) {
-  int64_t bytes = int64_t(value.size() + key.size()) + 48;
-  for (const Source &source : sources)
-    bytes += int64_t(source.second.size());
+bool DiskCache::store(EntryKind kind, std::string_view key, std::string_view value, std::string_view mlir) {
+  int64_t bytes = int64_t(value.size() + key.size() + mlir.size()) + 48;
   if (bytes > options.maxBytes / 4 || !isWritable())
     return false;
   int error = 0;
-  for (const Source &source : sources)
-    if (error == 0)
-      error = replaceFile(pathOf(kind, key, ("." + source.first).c_str()), {source.second});
+  if (!mlir.empty())
+    error = replaceFile(pathOf(kind, key, ".mlir"), {mlir});
   std::string path = pathOf(kind, key, ".entry"), file = writeEntry(key, value);
   if (error == 0)
     error = replaceFile(path, {file});
@@ -153,8 +201,7 @@ std::string DiskCache::getOrMake(EntryKind kind, std::string_view key, const std
     return std::move(*found);
   FileLock lock;
   if (isWritable()) {
-    std::string name = pathOf(kind, key, ".lock");
-    FileLock taken = FileLock::acquire(root + "/locks" + name.substr(name.rfind('/')), options.patience);
+    FileLock taken = FileLock::acquire(lockOf(kind, key), options.patience);
     if (taken.error() == ETIMEDOUT)
       log(LogLevel::Warning, std::string("another process has held the lock on a ") + nameOf(kind) +
                                  " of the cache in '" + root + "' for too long; making it here as well");
@@ -163,7 +210,7 @@ std::string DiskCache::getOrMake(EntryKind kind, std::string_view key, const std
     if (std::optional<std::string> found = find(kind, key)) // while waiting
       return std::move(*found);
     Made made = make();
-    store(kind, key, made.value, made.sources);
+    store(kind, key, made.value, made.mlir);
     return std::move(made.value);
   }
   return make().value;

@@ -18,16 +18,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace falloff::runtime {
 
 enum class EntryKind : uint8_t { Kernel, Plan };
 const char *nameOf(EntryKind kind);
-
-/// A text that is kept beside an entry, for people: (extension, text).
-using Source = std::pair<std::string, std::string>;
 
 class DiskCache {
 public:
@@ -47,14 +43,15 @@ public:
   /// The value of a key, which now counts as used.
   std::optional<std::string> find(EntryKind kind, std::string_view key);
 
-  /// Keeps a value. False where the disk does not take it.
-  bool store(EntryKind kind, std::string_view key, std::string_view value, const std::vector<Source> &sources = {});
+  /// Keeps a value and beside it, unless it is empty, the MLIR that it was made of, for people. False where the disk
+  /// does not take it.
+  bool store(EntryKind kind, std::string_view key, std::string_view value, std::string_view mlir = {});
 
   /// What `find` gives, else what `make` gives, which is kept. Of all threads and processes that ask for a key at once
   /// one makes it, the others wait for its file; if it dies, the next one makes it. Exceptions of `make` pass through.
   struct Made {
     std::string value;
-    std::vector<Source> sources;
+    std::string mlir;
   };
   std::string getOrMake(EntryKind kind, std::string_view key, const std::function<Made()> &make);
 
@@ -62,31 +59,40 @@ public:
     EntryKind kind = EntryKind::Kernel;
     std::string name;     ///< file name without extension: the key's hash
     std::string key;      ///< empty if the file is no entry of this version
-    int64_t bytes = 0;    ///< with its sources
+    int64_t bytes = 0;    ///< with its MLIR
     int64_t lastUsed = 0; ///< nanoseconds since 1970
   };
+  /// Why it is not used, or cannot be written to; empty where neither is so. To find out it makes its folders, as a
+  /// store does, writes to each, and removes what it wrote. Logs nothing.
+  std::string findProblem() const;
+
   /// All entries, the one used last first.
   std::vector<Entry> entries() const;
 
   struct Removed {
     int64_t entries = 0, bytes = 0;
   };
-  /// Removes all entries, and what dead processes left. Throws std::system_error if a file cannot be removed.
+  /// Removes all entries, and what dead processes left. Here and in `trim`, files whose names a cache does not give
+  /// stay. Throws std::system_error if a file cannot be removed.
   Removed clear();
   /// Removes entries until at most `maxBytes` are left, and files that dead processes left.
   Removed trim(int64_t maxBytes);
 
 private:
   std::string pathOf(EntryKind kind, std::string_view key, const char *extension) const;
-  bool isTrusted();
+  std::string lockOf(EntryKind kind, std::string_view key) const;
+  enum class Trust : uint8_t { Unknown, Given, Refused }; ///< Unknown: there is no folder yet
+  Trust examine(std::string &fault) const;
+  Trust trust();
   bool isWritable();
-  int prepare();
+  std::string prepare() const;
   void giveUpWriting(const std::string &why);
 
   const std::string root;
   const Options options;
-  std::once_flag examined, prepared;
-  std::atomic<bool> trusted{true}, writable{true};
+  std::once_flag prepared;
+  std::atomic<Trust> trusted{Trust::Unknown};
+  std::atomic<bool> writable{true};
   std::atomic<int64_t> untrimmed;
 };
 

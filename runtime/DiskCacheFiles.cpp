@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The files of the cache as a whole: listing them, and removing those used longest ago. Other processes may do the same
-// at the same time, so a file that is gone already is not an error.
+// at the same time, so a file that is gone already is not an error. The folder may be one that a user keeps other
+// things in: only files with the names that a store gives are the cache's, and all others stay.
 #include "runtime/CacheEntry.h"
 #include "runtime/DiskCache.h"
 #include "runtime/Log.h"
@@ -41,24 +42,33 @@ std::vector<FoundFile> filesIn(const std::string &folder) {
   return files;
 }
 
-/// An entry and its sources, which live and go together.
+/// Whether a store gives a file this name: an entry's hash with this extension.
+bool isNameWith(std::string_view name, std::string_view extension) {
+  constexpr size_t digits = 32; // of Hash128::hex
+  return name.size() == digits + extension.size() && name.substr(digits) == extension &&
+         name.find_first_not_of("0123456789abcdef") >= digits;
+}
+
+bool isNameInGroup(std::string_view name) { return isNameWith(name, ".entry") || isNameWith(name, ".mlir"); }
+
+/// An entry and its MLIR, which live and go together.
 struct FileGroup {
   EntryKind kind = EntryKind::Kernel;
   std::string name;
   std::vector<std::string> extensions;
   int64_t bytes = 0, entryBytes = -1;
-  int64_t lastUsed = 0; ///< of the entry; of the newest source where there is none
+  int64_t lastUsed = 0; ///< of the entry; of its MLIR where there is none
 };
 
 /// Groups of a kind; temporary files go to `temporary`.
 std::vector<FileGroup> groupsIn(const std::string &folder, EntryKind kind, std::vector<FoundFile> &temporary) {
   std::map<std::string, FileGroup> groups;
   for (FoundFile &file : filesIn(folder)) {
-    if (isTemporaryName(file.name)) {
+    if (isNameInGroup(nameBehindTemporary(file.name)))
       temporary.push_back({folder + "/" + file.name, file.bytes, file.changed});
+    if (!isNameInGroup(file.name))
       continue;
-    }
-    size_t dot = std::min(file.name.find('.'), file.name.size());
+    size_t dot = file.name.find('.');
     FileGroup &group = groups[file.name.substr(0, dot)];
     group.kind = kind;
     group.extensions.push_back(file.name.substr(dot));
@@ -100,7 +110,7 @@ void removeRemains(const std::string &root, const std::vector<FoundFile> &tempor
     if (file.changed <= limit)
       removeFile(file.name);
   for (const FoundFile &file : filesIn(root + "/locks"))
-    if (file.changed <= limit)
+    if (isNameWith(file.name, ".lock") && file.changed <= limit)
       FileLock::acquire(root + "/locks/" + file.name, std::chrono::milliseconds(0)); // removed on release
 }
 

@@ -3,6 +3,7 @@
 // POSIX calls, each tried again where a signal interrupts it.
 #include "runtime/File.h"
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 namespace falloff::runtime {
 namespace {
 
-constexpr std::string_view temporaryPrefix = ".tmp-";
+constexpr std::string_view temporaryPattern = ".XXXXXX.tmp", temporaryEnd = ".tmp";
 
 template <typename Call>
 auto retried(Call call) {
@@ -64,8 +65,8 @@ std::optional<std::string> readFile(const std::string &path, uint64_t maxBytes) 
 }
 
 int replaceFile(const std::string &path, std::initializer_list<std::string_view> parts) {
-  std::string temporary = path.substr(0, path.rfind('/') + 1) + std::string(temporaryPrefix) + "XXXXXX";
-  File file(retried([&] { return ::mkostemp(temporary.data(), O_CLOEXEC); }));
+  std::string temporary = path + std::string(temporaryPattern);
+  File file(retried([&] { return ::mkostemps(temporary.data(), int(temporaryEnd.size()), O_CLOEXEC); }));
   if (!file)
     return errno;
   int error = 0;
@@ -82,7 +83,17 @@ int replaceFile(const std::string &path, std::initializer_list<std::string_view>
   return error;
 }
 
-bool isTemporaryName(std::string_view name) { return name.substr(0, temporaryPrefix.size()) == temporaryPrefix; }
+std::string_view nameBehindTemporary(std::string_view name) {
+  if (name.size() <= temporaryPattern.size())
+    return {};
+  std::string_view tail = name.substr(name.size() - temporaryPattern.size());
+  for (size_t at = 0; at < tail.size(); ++at) {
+    bool isAny = temporaryPattern[at] == 'X';
+    if (isAny ? !std::isalnum(static_cast<unsigned char>(tail[at])) : tail[at] != temporaryPattern[at])
+      return {};
+  }
+  return name.substr(0, name.size() - tail.size());
+}
 
 int makeFolders(const std::string &path) {
   for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
@@ -92,8 +103,11 @@ int makeFolders(const std::string &path) {
     if (::stat(part.c_str(), &status) == 0) {
       if (!S_ISDIR(status.st_mode))
         return ENOTDIR;
-    } else if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
-      return errno;
+    } else if (::mkdir(part.c_str(), 0700) != 0) {
+      if (errno != EEXIST)
+        return errno;
+      if (::stat(part.c_str(), &status) != 0) // a link to nowhere; else someone else made it meanwhile
+        return errno;
     }
     if (end == std::string::npos)
       return 0;

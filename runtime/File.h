@@ -36,13 +36,14 @@ private:
 /// The first bytes of a regular file, all of them if there are at most `maxBytes`. None where it cannot be read.
 std::optional<std::string> readFile(const std::string &path, uint64_t maxBytes = ~uint64_t(0));
 
-/// Writes to a temporary name in the same folder, then renames: whoever opens `path` sees the old file, the new one or
-/// none. Not flushed to the device: after a power cut a file may be short or empty, which readers have to find out.
-/// Returns 0, or the errno of what failed; nothing is left behind then.
+/// Writes to a temporary name, `<name>.XXXXXX.tmp` in the same folder, then renames: whoever opens `path` sees the old
+/// file, the new one or none. Not flushed to the device: after a power cut a file may be short or empty, which readers
+/// have to find out. Returns 0, or the errno of what failed; nothing is left behind then.
 int replaceFile(const std::string &path, std::initializer_list<std::string_view> parts);
 
-/// Names of files that replaceFile is writing, or was when its process died.
-bool isTemporaryName(std::string_view name);
+/// The name of the file that replaceFile writes by way of this name, or did when its process died; empty for names of
+/// another form.
+std::string_view nameBehindTemporary(std::string_view name);
 
 /// Makes a folder, for the user alone, and those above it. Returns 0 or an errno.
 int makeFolders(const std::string &path);

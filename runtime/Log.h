@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What Falloff says on stderr while it works: FALLOFF_LOG_LEVEL is off, error, warning (the default), info or debug.
-// Info is what was compiled, loaded and dropped; debug is each look-up.
+// Info is what was compiled, loaded and dropped; debug is each look-up on disk and each file kept there.
 #ifndef FALLOFF_RUNTIME_LOG_H
 #define FALLOFF_RUNTIME_LOG_H
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cache on disk: plans and kernels that processes of a user share.
 
-Nothing here is needed to use it; it fills by itself and stays below 512 MiB. It lies in
+Nothing here is needed to use it; it fills by itself. A process that stores something removes what
+was used longest ago until 512 MiB are left, at once and again after every 32 MiB that it stores: so
+the cache may exceed them by 32 MiB for each process that fills it. It lies in
 ``FALLOFF_CACHE_DIR``, else in ``$XDG_CACHE_HOME/falloff``, else in ``~/.cache/falloff``;
 ``FALLOFF_DISABLE_CACHE=1`` does without.
 """
@@ -40,25 +42,35 @@ def path() -> Path:
     Raises OSError where the environment names none.
     """
     folder = _falloff.cache_folder()
-    if not folder:
+    if folder is None:
         raise OSError(
             "expects HOME, XDG_CACHE_HOME or FALLOFF_CACHE_DIR to say where the cache lies, "
             "but none of them is set"
         )
-    return Path(folder)
+    return folder
+
+
+def problem() -> str | None:
+    """Why Falloff does not use the cache, or cannot write to it; None where neither is so.
+
+    Makes the folder where it is missing, as using it does. Raises OSError where the environment
+    names none.
+    """
+    return _falloff.cache_problem(path())
 
 
 def entries() -> list[Entry]:
     """Everything in the cache, what was used last first."""
-    return [_entry(entry) for entry in _falloff.cache_entries(str(path()))]
+    return [_entry(entry) for entry in _falloff.cache_entries(path())]
 
 
 def clear() -> tuple[int, int]:
     """Removes everything from the cache; returns the number of entries and of bytes removed.
 
-    Processes that run keep what they have loaded. Raises OSError where a file cannot be removed.
+    Other files that lie in its folders stay. Processes that run keep what they have loaded. Raises
+    OSError where a file cannot be removed.
     """
-    return _falloff.clear_cache(str(path()))
+    return _falloff.clear_cache(path())
 
 
 def _entry(found: _falloff.CacheEntry) -> Entry:

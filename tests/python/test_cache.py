@@ -39,7 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FALLOFF_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("FALLOFF_LOG_LEVEL", "info")
     yield tmp_path / "cache"
-    assert not list((tmp_path / "cache").glob("**/.tmp-*"))
+    assert not list((tmp_path / "cache").glob("**/*.tmp"))
 
 
 def start(code: str, **environment: str) -> subprocess.Popen[bytes]:
@@ -306,11 +306,39 @@ def test_command_ls_and_clear(capsys: pytest.CaptureFixture[str], folder: Path) 
     assert report["bytes"] == sum(path.stat().st_size for path in files)
     assert {entry["kind"] for entry in report["entries"]} == {"plan", "kernel"}
     assert all(f"falloff {falloff.__version__} (" in entry["key"] for entry in report["entries"])
-    (folder / "kernels" / "0123.entry").write_bytes(b"foreign")
+    (folder / "kernels" / f"{0x123:032x}.entry").write_bytes(b"of another version")
     assert "does not read" in command(capsys, "ls")
+    film = folder / "kernels" / "my-video.mp4"
+    film.write_bytes(b"not the cache's")
     assert command(capsys, "clear").startswith("removed 4 entries, ")
     assert command(capsys, "ls").startswith("0 entries, 0 B")
+    assert film.read_bytes() == b"not the cache's"
     assert command(capsys, "clear").startswith("removed 0 entries")
+
+
+def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    environment = os.environb | {b"FALLOFF_CACHE_DIR": folder}
+
+    def said(*arguments: str, **variables: str) -> bytes:
+        done = subprocess.run(
+            [sys.executable, "-m", "falloff", *arguments],
+            env=environment | {os.fsencode(k): os.fsencode(v) for k, v in variables.items()},
+            capture_output=True,
+        )
+        assert (done.returncode, done.stderr) == (0, b""), (arguments, done)
+        return done.stdout
+
+    for encoding in ("utf-8:strict", ""):
+        assert said("cache", "path", PYTHONIOENCODING=encoding) == folder + b"\n"
+    assert b"cache       " + folder + b": writable\n" in said("doctor", FALLOFF_LOG_LEVEL="warning")
+    assert os.path.isdir(folder + b"/kernels")
+    assert said("cache", "ls").endswith(b"in " + folder + b"\n")
+    assert os.fsencode(json.loads(said("cache", "ls", "--json"))["path"]) == folder
+    removed = said("cache", "clear")
+    assert removed.startswith(b"removed ")
+    assert not removed.startswith(b"removed 0 ")
+    assert removed.endswith(b"from " + folder + b"\n")
 
 
 def test_command_usage(capsys: pytest.CaptureFixture[str]) -> None:

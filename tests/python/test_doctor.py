@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def test_where_caches_lie(variable: str, monkeypatch: pytest.MonkeyPatch, tmp_pa
     cache = doctor._cache()
     assert Path(cache["path"]) == tmp_path / "deep" / below[variable]
     assert cache["ok"]
-    assert list(tmp_path.iterdir()) == [], "asking leaves nothing behind"
+    left = [path.name for path in Path(cache["path"]).rglob("*")]
+    assert sorted(left) == ["CACHEDIR.TAG", "kernels", "locks", "plans"], "asking leaves no entry"
 
 
 def test_a_cache_that_cannot_be_written(
@@ -76,11 +78,91 @@ def test_a_cache_that_cannot_be_written(
     monkeypatch.delenv("FALLOFF_DISABLE_CACHE", raising=False)
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
-    assert f"NOT writable: {file}: Not a directory; FALLOFF_CACHE_DIR names another folder" in out
+    assert f"{file}/below: FAILED: cannot be written to: Not a directory; FALLOFF_CACHE_DIR" in out
     monkeypatch.setenv("FALLOFF_DISABLE_CACHE", "1")
     assert main(["doctor", "--json"]) == 0
     cache = json.loads(capsys.readouterr().out)["cache"]
     assert cache == {"path": str(file / "below"), "disabled": True, "problem": None, "ok": True}
+
+
+def make_open(folder: Path) -> str:
+    folder.mkdir()
+    folder.chmod(0o777)
+    return f"'{folder}' has mode 777 (chmod go-w)"
+
+
+def make_group_writable(folder: Path) -> str:
+    folder.mkdir()
+    folder.chmod(0o775)
+    return f"'{folder}' has mode 775 (chmod go-w)"
+
+
+def make_open_inside(folder: Path) -> str:
+    folder.mkdir(mode=0o700)
+    return make_open(folder / "kernels")
+
+
+def make_a_file_inside(folder: Path) -> str:
+    folder.mkdir(mode=0o700)
+    (folder / "kernels").touch(mode=0o600)
+    return "cannot be written to: 'kernels': Not a directory"
+
+
+def make_a_link_to_nowhere(folder: Path) -> str:
+    folder.symlink_to("nowhere")
+    return "cannot be written to: No such file or directory"
+
+
+def make_of_another_user(folder: Path) -> str:
+    if os.geteuid() != 0:
+        pytest.skip("only the root user gives folders away")
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+    return f"'{folder}' belongs to user 65534"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        make_open,
+        make_group_writable,
+        make_open_inside,
+        make_a_file_inside,
+        make_a_link_to_nowhere,
+        make_of_another_user,
+    ],
+)
+def test_doctor_says_of_a_cache_what_its_user_says(
+    make: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache"
+    problem = make(folder)
+    monkeypatch.setenv("FALLOFF_CACHE_DIR", str(folder))
+    monkeypatch.delenv("FALLOFF_DISABLE_CACHE", raising=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "falloff", "doctor"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stdout.endswith("a check failed\n")
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("cache "))
+    assert line.startswith(f"cache       {folder}: FAILED: ")
+    assert problem in line
+    (warning,) = done.stderr.splitlines()  # of the kernels that run without it
+    assert problem.removeprefix("cannot be written to: ") in warning
+
+
+def test_a_name_that_is_too_long(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FALLOFF_CACHE_DIR", str(tmp_path / ("n" * 300)))
+    monkeypatch.delenv("FALLOFF_DISABLE_CACHE", raising=False)
+    assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "n: FAILED: cannot be written to: File name too long; " in out
+    assert out.count("right: off by") == 2
 
 
 def test_no_cache_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

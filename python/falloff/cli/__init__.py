@@ -7,6 +7,7 @@ Exit codes: 0 ok, 1 a check failed or input is bad, 2 usage. An error is one lin
 from __future__ import annotations
 
 import argparse
+import codecs
 import errno
 import io
 import os
@@ -72,13 +73,22 @@ class _Closed(io.TextIOBase):
         raise OSError(errno.EBADF, os.strerror(errno.EBADF), "stdout")
 
 
+def _encode(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Names of files that are no UTF-8 as the bytes that they are; escapes for everything else."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
 def _prepare_streams() -> None:
     """Python's own stdout fails at what its encoding lacks, such as the ² of R² in ASCII, and is
     None where the shell closed it; print() writes nothing then, and says nothing of it."""
     if sys.stdout is None:
         sys.stdout = _Closed()
     elif isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
+        codecs.register_error("falloff", _encode)
+        sys.stdout.reconfigure(errors="falloff")
     if sys.stderr is None:  # print() would write errors to stdout
         sys.stderr = io.StringIO()
 

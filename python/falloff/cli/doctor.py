@@ -8,9 +8,7 @@ import importlib.metadata
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,25 +88,11 @@ def _cache() -> dict[str, Any]:
     disabled = os.environ.get("FALLOFF_DISABLE_CACHE", "") not in ("", "0")
     path, problem = None, None
     try:
-        folder = cache.path()
+        path = str(cache.path())
+        problem = None if disabled else cache.problem()
     except OSError as error:  # the environment names none
-        problem = str(error)
-    else:
-        path, problem = str(folder), _write_problem(folder)
-    problem = None if disabled else problem
+        problem = None if disabled else str(error)
     return {"path": path, "disabled": disabled, "problem": problem, "ok": problem is None}
-
-
-def _write_problem(folder: Path) -> str | None:
-    """Why no file can be written in a folder; where it is not there yet, in the nearest above."""
-    while not folder.exists() and folder.parent != folder:
-        folder = folder.parent
-    try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".falloff-doctor.") as inside:
-            Path(inside, "probe").write_bytes(b"falloff")
-    except OSError as error:
-        return f"{folder}: {error.strerror or error}"
-    return None
 
 
 # ---- CUDA
@@ -195,7 +179,7 @@ def _processor_text(report: dict[str, Any]) -> list[str]:
 
 def _cache_text(report: dict[str, Any]) -> list[str]:
     found = report["cache"]
-    state = "writable" if found["ok"] else f"NOT writable: {found['problem']}"
+    state = "writable" if found["ok"] else f"FAILED: {found['problem']}"
     if not found["ok"]:
         state += "; FALLOFF_CACHE_DIR names another folder, FALLOFF_DISABLE_CACHE=1 does without"
     state = "off" if found["disabled"] else state

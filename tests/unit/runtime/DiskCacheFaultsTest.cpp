@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <random>
+#include <set>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -177,7 +178,7 @@ TEST(DiskCacheFaults, WritersKilledAtRandomPoints) {
     pid_t writer = start([&] {
       DiskCache own(path);
       for (uint64_t seed = uint64_t(round) * 1000;; ++seed)
-        own.store(EntryKind::Kernel, keyOf(int(seed % keys)), valueOf(int(seed % keys), seed), {{"mlir", "source"}});
+        own.store(EntryKind::Kernel, keyOf(int(seed % keys)), valueOf(int(seed % keys), seed), "source");
       return 0;
     });
     usleep(random() % 4000);
@@ -189,7 +190,7 @@ TEST(DiskCacheFaults, WritersKilledAtRandomPoints) {
   EXPECT_EQ(finish(reader), 0);
   EXPECT_GT(hits, 0);
   for (const auto &entry : fs::directory_iterator(path + "/kernels"))
-    temporary += isTemporaryName(entry.path().filename().string());
+    temporary += !nameBehindTemporary(entry.path().filename().string()).empty();
   EXPECT_GT(temporary, 0) << "no writer died while it wrote";
   cache.clear();
   EXPECT_TRUE(fs::is_empty(path + "/kernels"));
@@ -219,7 +220,7 @@ void expectGoesOnWithout(const std::string &folder, const std::function<void()> 
 int temporaryFilesIn(const std::string &folder) {
   int count = 0;
   for (const auto &entry : fs::recursive_directory_iterator(folder))
-    count += isTemporaryName(entry.path().filename().string());
+    count += !nameBehindTemporary(entry.path().filename().string()).empty();
   return count;
 }
 
@@ -267,18 +268,92 @@ TEST(DiskCacheFaults, ReadOnlyFolder) {
   expectGoesOnWithout(folder.path + "/not/there", drop);
 }
 
+//===-- Folders that are not as they should be --------------------------------------------------------------------===//
+
+/// What findProblem says; a process says the same, once, when it would use the cache.
+std::string problemOf(const std::string &folder) {
+  std::string problem = DiskCache(folder).findProblem();
+  auto [status, said] = runCaptured([&] {
+    DiskCache cache(folder);
+    bool stored = cache.store(EntryKind::Plan, "key", "value"), found = bool(cache.find(EntryKind::Plan, "key"));
+    return stored || found ? 1 : 0;
+  });
+  EXPECT_EQ(status, 0) << "used in spite of: " << problem;
+  EXPECT_EQ(linesIn(said), 1) << said;
+  std::string reason = problem.substr(problem.find(": ") + 2);
+  EXPECT_NE(said.find(reason), std::string::npos) << said << problem;
+  return problem;
+}
+
 TEST(DiskCacheFaults, AFileInTheWay) {
   TemporaryFolder folder;
   ASSERT_EQ(replaceFile(folder.path + "/file", {"x"}), 0);
   expectGoesOnWithout(folder.path + "/file", [] {});
   expectGoesOnWithout(folder.path + "/file/below", [] {});
+  EXPECT_EQ(problemOf(folder.path + "/file/below"), "cannot be written to: Not a directory");
+  ASSERT_EQ(replaceFile(folder.path + "/kernels", {"x"}), 0);
+  EXPECT_EQ(problemOf(folder.path), "cannot be written to: 'kernels': Not a directory");
+}
+
+TEST(DiskCacheFaults, FoldersThatCannotBe) {
+  TemporaryFolder folder;
+  ASSERT_EQ(symlink("nowhere", (folder.path + "/link").c_str()), 0);
+  EXPECT_EQ(problemOf(folder.path + "/link"), "cannot be written to: No such file or directory");
+  EXPECT_EQ(problemOf(folder.path + "/" + std::string(300, 'n')), "cannot be written to: File name too long");
 }
 
 TEST(DiskCacheFaults, AFolderThatOthersWriteTo) {
   TemporaryFolder folder;
   ASSERT_TRUE(DiskCache(folder.path).store(EntryKind::Kernel, "key 0", "value"));
-  chmod(folder.path.c_str(), 0777);
-  expectGoesOnWithout(folder.path, [] {});
+  for (const char *part : {"", "/kernels", "/plans", "/locks"})
+    for (mode_t mode : {0777, 0775, 0702, 01777}) {
+      std::string path = folder.path + part;
+      chmod(path.c_str(), mode);
+      expectGoesOnWithout(folder.path, [] {});
+      std::string problem = problemOf(folder.path);
+      EXPECT_NE(problem.find("is not used: expects folders"), std::string::npos) << problem;
+      EXPECT_NE(problem.find("'" + path + "' has mode"), std::string::npos) << problem;
+      chmod(path.c_str(), 0755); // others may read
+      EXPECT_EQ(DiskCache(folder.path).findProblem(), "");
+      EXPECT_TRUE(DiskCache(folder.path).find(EntryKind::Kernel, "key 0"));
+    }
+}
+
+TEST(DiskCacheFaults, AFolderOfAnotherUser) {
+  if (geteuid() != 0)
+    GTEST_SKIP() << "expects to be allowed to give a folder away";
+  TemporaryFolder folder;
+  ASSERT_TRUE(DiskCache(folder.path).store(EntryKind::Plan, "key", "value"));
+  for (const char *part : {"/plans", ""}) {
+    ASSERT_EQ(chown((folder.path + part).c_str(), 65534, 65534), 0);
+    EXPECT_NE(problemOf(folder.path).find("'" + folder.path + part + "' belongs to user 65534"), std::string::npos);
+    ASSERT_EQ(chown((folder.path + part).c_str(), 0, 0), 0);
+  }
+}
+
+TEST(DiskCacheFaults, AFolderThatAppearsIsLookedAt) {
+  TemporaryFolder folder;
+  std::string path = folder.path + "/later";
+  auto [status, said] = runCaptured([&] {
+    DiskCache cache(path);
+    if (cache.find(EntryKind::Plan, "key"))
+      return 1;
+    DiskCache(path).store(EntryKind::Plan, "key", "value"); // by someone else, with a folder open to all
+    chmod(path.c_str(), 0777);
+    return cache.find(EntryKind::Plan, "key") ? 2 : 0;
+  });
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(linesIn(said), 1) << said;
+}
+
+TEST(DiskCacheFaults, AskingLeavesFoldersAlone) {
+  TemporaryFolder folder;
+  std::string path = folder.path + "/new";
+  EXPECT_EQ(DiskCache(path).findProblem(), "");
+  std::set<std::string> names;
+  for (const auto &entry : fs::recursive_directory_iterator(path))
+    names.insert(entry.path().filename());
+  EXPECT_EQ(names, (std::set<std::string>{"CACHEDIR.TAG", "kernels", "locks", "plans"}));
 }
 
 } // namespace

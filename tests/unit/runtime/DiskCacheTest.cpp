@@ -49,7 +49,7 @@ TEST(DiskCache, KeepsAcrossInstances) {
   TemporaryFolder folder;
   DiskCache first(folder.path + "/deep/cache"), second(folder.path + "/deep/cache");
   EXPECT_FALSE(first.find(EntryKind::Kernel, "key"));
-  EXPECT_TRUE(first.store(EntryKind::Kernel, "key", "value", {{"mlir", "source"}}));
+  EXPECT_TRUE(first.store(EntryKind::Kernel, "key", "value", "source"));
   EXPECT_EQ(second.find(EntryKind::Kernel, "key"), "value");
   EXPECT_FALSE(second.find(EntryKind::Plan, "key"));
   EXPECT_FALSE(second.find(EntryKind::Kernel, "other key"));
@@ -114,7 +114,7 @@ TEST(DiskCache, BoundedByBytes) {
   options.maxBytes = 100000;
   DiskCache cache(folder.path, options);
   for (int i = 0; i < 60; ++i) {
-    ASSERT_TRUE(cache.store(EntryKind::Plan, "plan " + std::to_string(i), std::string(5000, 'x'), {{"mlir", "text"}}));
+    ASSERT_TRUE(cache.store(EntryKind::Plan, "plan " + std::to_string(i), std::string(5000, 'x'), "text"));
     int64_t bytes = 0;
     for (const fs::path &file : filesIn(folder.path))
       bytes += int64_t(fs::file_size(file));
@@ -130,7 +130,7 @@ TEST(DiskCache, TrimRemovesTheOldestUsed) {
   DiskCache cache(folder.path);
   std::vector<std::string> keys = {"a", "b", "c", "d"};
   for (size_t i = 0; i < keys.size(); ++i) {
-    ASSERT_TRUE(cache.store(EntryKind::Kernel, keys[i], std::string(1000, 'x'), {{"mlir", std::string(100, 's')}}));
+    ASSERT_TRUE(cache.store(EntryKind::Kernel, keys[i], std::string(1000, 'x'), std::string(100, 's')));
     std::string name = cache.entries().at(0).name;
     age(folder.path + "/kernels/" + name + ".entry", int(100 - i));
   }
@@ -153,11 +153,12 @@ TEST(DiskCache, TrimRemovesTheOldestUsed) {
 TEST(DiskCache, ClearLeavesNothing) {
   TemporaryFolder folder;
   DiskCache cache(folder.path);
-  ASSERT_TRUE(cache.store(EntryKind::Kernel, "key", "value", {{"mlir", "source"}}));
+  ASSERT_TRUE(cache.store(EntryKind::Kernel, "key", "value", "source"));
   ASSERT_TRUE(cache.store(EntryKind::Plan, "key", "value"));
-  std::ofstream(folder.path + "/kernels/.tmp-123456") << "left by a process that died";
-  std::ofstream(folder.path + "/locks/left.lock");
-  std::ofstream(folder.path + "/kernels/foreign.entry") << "foreign";
+  std::string name = "/" + std::string(31, '0') + "a";
+  std::ofstream(folder.path + "/kernels" + name + ".mlir.123456.tmp") << "left by a process that died";
+  std::ofstream(folder.path + "/locks" + name + ".lock");
+  std::ofstream(folder.path + "/kernels" + name + ".entry") << "no entry";
   EXPECT_EQ(cache.entries().size(), 3u);
   EXPECT_EQ(cache.clear().entries, 3);
   EXPECT_TRUE(filesIn(folder.path).empty());
@@ -167,6 +168,74 @@ TEST(DiskCache, ClearLeavesNothing) {
   fs::remove_all(folder.path); // by someone else, while this process goes on
   EXPECT_TRUE(cache.store(EntryKind::Plan, "key", "value"));
   EXPECT_EQ(cache.find(EntryKind::Plan, "key"), "value");
+}
+
+TEST(DiskCache, ForeignFilesStay) {
+  TemporaryFolder folder;
+  DiskCache::Options options;
+  options.maxBytes = 100000;
+  DiskCache cache(folder.path, options);
+  ASSERT_TRUE(cache.store(EntryKind::Kernel, "first", std::string(5000, 'x'), "source"));
+  std::string digits(32, '7');
+  std::vector<std::string> foreign = {"my-video.mp4",
+                                      "notes",
+                                      ".hidden",
+                                      ".tmp-123456",
+                                      "draft.tmp",
+                                      "mine.entry",
+                                      "mine.lock",
+                                      "mine.mlir",
+                                      "mine.abc123.tmp",
+                                      digits,
+                                      digits + ".mp4",
+                                      digits + ".entry.old",
+                                      digits + ".entry.tmp",
+                                      digits + ".mp4.abc123.tmp",
+                                      digits + "7.entry",
+                                      digits.substr(1) + ".entry",
+                                      std::string(32, 'F') + ".entry"};
+  std::vector<std::string> paths;
+  for (const char *part : {"", "/kernels", "/plans", "/locks"})
+    for (const std::string &name : foreign) {
+      paths.push_back(folder.path + part + "/" + name);
+      std::ofstream(paths.back()) << std::string(60000, 'v');
+      age(paths.back(), 1000000); // the oldest, were they entries
+    }
+  for (int i = 0; i < 60; ++i)
+    ASSERT_TRUE(cache.store(EntryKind::Plan, std::to_string(i), std::string(5000, 'x')));
+  EXPECT_FALSE(cache.find(EntryKind::Kernel, "first")); // evicted
+  int64_t bytes = 0;
+  for (const DiskCache::Entry &entry : cache.entries())
+    bytes += entry.bytes;
+  EXPECT_GT(bytes, options.maxBytes / 2); // they are not counted either
+  cache.trim(0);
+  EXPECT_TRUE(cache.entries().empty());
+  ASSERT_TRUE(cache.store(EntryKind::Kernel, "last", "value", "source"));
+  EXPECT_EQ(cache.clear().entries, 1);
+  EXPECT_EQ(filesIn(folder.path).size(), paths.size());
+  for (const std::string &path : paths)
+    EXPECT_EQ(contents(path).size(), 60000u) << path;
+}
+
+TEST(DiskCache, LookUpsAreLogged) {
+  TemporaryFolder folder;
+  auto lookUp = [&](const char *level) {
+    return runCaptured([&] {
+             setenv("FALLOFF_LOG_LEVEL", level, 1);
+             DiskCache cache(folder.path);
+             cache.find(EntryKind::Plan, "key");
+             cache.store(EntryKind::Plan, "key", "value");
+             cache.find(EntryKind::Plan, "key");
+             cache.clear();
+             return 0;
+           })
+        .second;
+  };
+  EXPECT_EQ(lookUp("info"), "");
+  std::string said = lookUp("debug");
+  EXPECT_EQ(linesIn(said), 3) << said;
+  EXPECT_NE(said.find("debug: looked up a plan: no '" + folder.path), std::string::npos) << said;
+  EXPECT_NE(said.find("debug: looked up a plan: '" + folder.path), std::string::npos) << said;
 }
 
 TEST(DiskCache, TheEnvironmentNamesIt) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
 #include <vector>
@@ -41,12 +42,36 @@ TEST(File, FailuresLeaveNothingBehind) {
   EXPECT_EQ(files, 0);
 }
 
+TEST(File, TemporaryNamesSayWhatIsBehind) {
+  EXPECT_EQ(nameBehindTemporary("plan.entry.aZ09bc.tmp"), "plan.entry");
+  for (const char *name : {"", ".tmp", ".aZ09bc.tmp", "plan.entry", "plan.tmp", "plan.aZ09b.tmp", "plan.aZ09b-.tmp",
+                           "plan.aZ09bc.tmp2", "plan-aZ09bc.tmp"})
+    EXPECT_EQ(nameBehindTemporary(name), "") << name;
+  TemporaryFolder folder;
+  pid_t child = start([&] {
+    rlimit limit{0, 0};
+    setrlimit(RLIMIT_FSIZE, &limit); // the first byte kills it
+    return replaceFile(folder.path + "/file", {"x"});
+  });
+  EXPECT_EQ(finish(child), -SIGXFSZ);
+  int files = 0;
+  for (const auto &entry : std::filesystem::directory_iterator(folder.path)) {
+    EXPECT_EQ(nameBehindTemporary(entry.path().filename().string()), "file");
+    ++files;
+  }
+  EXPECT_EQ(files, 1);
+}
+
 TEST(File, MakesFolders) {
   TemporaryFolder folder;
   EXPECT_EQ(makeFolders(folder.path + "/a/b/c"), 0);
   EXPECT_EQ(makeFolders(folder.path + "/a/b/c"), 0);
   EXPECT_EQ(replaceFile(folder.path + "/a/file", {"x"}), 0);
   EXPECT_EQ(makeFolders(folder.path + "/a/file/d"), ENOTDIR);
+  ASSERT_EQ(symlink("nowhere", (folder.path + "/link").c_str()), 0);
+  EXPECT_EQ(makeFolders(folder.path + "/link"), ENOENT);
+  EXPECT_EQ(makeFolders(folder.path + "/link/d"), ENOENT);
+  EXPECT_EQ(makeFolders(folder.path + "/" + std::string(300, 'n')), ENAMETOOLONG);
 }
 
 TEST(FileLock, OneHolderAtATime) {
