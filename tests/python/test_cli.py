@@ -12,7 +12,8 @@ from pathlib import Path
 import falloff
 import numpy as np
 import pytest
-from falloff.cli import main
+from falloff.cli import build_parser, main
+from falloff.cli.commands import plan_options
 
 from test_api import PER_HEAD, pixels
 
@@ -411,3 +412,13 @@ def test_messages_name_the_option_that_was_meant(run) -> None:
 def test_a_name_in_a_file_without_its_sign(run, path: str) -> None:
     meant = path.replace(":", ":@")
     fails(run("check", path), f"expects a pattern file at '{path}'", f"did you mean '{meant}'?")
+
+
+def test_the_head_dimension_is_the_models() -> None:
+    def head_dim(*options: str) -> int:
+        arguments = build_parser().parse_args(["plan", "radial", *options])
+        return int(plan_options(arguments)["head_dim"])
+
+    assert head_dim("--frames", "2", "--tokens-per-frame", "8") == 128
+    assert head_dim("--model", "cogvideox-2b", "--size", "720x480x49") == 64
+    assert head_dim("--model", "cogvideox-2b", "--size", "720x480x49", "--head-dim", "32") == 32

@@ -47,14 +47,14 @@ def bench(arguments: argparse.Namespace) -> int:
     heads = plan.heads or arguments.heads
     tensors = _tensors(arguments, mask.tokens, heads)
     every = falloff.load("dense").bind(frames=1, tokens_per_frame=mask.tokens)
-    dense = every.plan(dtype=arguments.dtype, head_dim=arguments.head_dim)
+    dense = every.plan(dtype=arguments.dtype, head_dim=commands.head_dim(arguments))
     result: dict[str, Any] = {
         "pattern": mask.name,
         "parameters": mask.parameters,
         "tokens": mask.tokens,
         "batch": arguments.batch,
         "heads": heads,
-        "head_dim": arguments.head_dim,
+        "head_dim": commands.head_dim(arguments),
         "dtype": arguments.dtype,
         "recipe": arguments.recipe,
         "target": _falloff.describe_target(arguments.features),
@@ -86,7 +86,7 @@ def _positive(text: str) -> int:
 def _tensors(arguments: argparse.Namespace, tokens: int, heads: int) -> list[View]:
     """q, k, v and a result, normally distributed, in (batch, tokens, heads, dim) order."""
     random = np.random.default_rng(0)
-    shape = (arguments.batch, tokens, heads, arguments.head_dim)
+    shape = (arguments.batch, tokens, heads, commands.head_dim(arguments))
     views = []
     for name in ("q", "k", "v", "out"):
         values = random.standard_normal(shape, dtype=np.float32)
@@ -124,7 +124,7 @@ def _measure(
             times.append(time.perf_counter() - started)
     best = min(times[1:])
     entries = arguments.batch * q.shape[2]
-    flops = 4.0 * plan.pairs_computed * entries * arguments.head_dim
+    flops = 4.0 * plan.pairs_computed * entries * commands.head_dim(arguments)
     return {
         f"{prefix}first_seconds": times[0],
         f"{prefix}seconds": best,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from falloff import _falloff
+from falloff import _falloff, models
 from falloff._attention import RECIPES
 from falloff._progress import Progress
 from falloff._values import suggestion
@@ -56,7 +56,7 @@ def add_plan_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--major", choices=["query", "key"], default="query")
     group.add_argument("--target", choices=["cpu"], default="cpu")
     group.add_argument("--dtype", choices=["bf16", "fp32"], default="bf16")
-    group.add_argument("--head-dim", type=int, default=128, metavar="D")
+    group.add_argument("--head-dim", type=int, metavar="D", help="default: the model's, else 128")
 
 
 def add_tile_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -91,8 +91,14 @@ def plan_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "major": arguments.major,
         "target": arguments.target,
         "dtype": arguments.dtype,
-        "head_dim": arguments.head_dim,
+        "head_dim": head_dim(arguments),
     }
+
+
+def head_dim(arguments: argparse.Namespace) -> int:
+    if arguments.head_dim is not None:
+        return int(arguments.head_dim)
+    return 128 if arguments.model is None else models.get(arguments.model).head_dim
 
 
 def add_plan(subparsers: Subparsers) -> None:

@@ -24,7 +24,6 @@ def add_report(subparsers: Subparsers) -> None:
     sizes.add_sizes(parser)
     add_policy(parser)
     commands.add_plan_options(parser)
-    parser.set_defaults(head_dim=None)  # the model's, else 128
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=report)
 
