@@ -3,13 +3,10 @@
 // Keeps the first error of a run of the compiler and turns it into falloff::Error.
 
 #include "compiler/Diagnostics.h"
-#include "compiler/passes/Names.h"
+#include "compiler/ParserMessages.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Location.h"
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/IR/OperationSupport.h"
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
 
@@ -37,65 +34,28 @@ static FileLineColLoc placeOf(Location location) {
   return place;
 }
 
-/// The `%name` that begins `text`, without its sign; empty if none does.
-static llvm::StringRef leadingName(llvm::StringRef text) {
-  if (!text.consume_front("%"))
+/// A name that was taken: MLIR's message, and the line that took it from its note.
+static std::string explainTaken(llvm::StringRef message, unsigned line) {
+  llvm::StringRef name = message;
+  bool isSymbol = name.consume_front("redefinition of symbol named '");
+  if (!isSymbol && !name.consume_front("redefinition of SSA value '") && !name.consume_front("region entry argument '"))
     return "";
-  return text.take_while([](char c) { return llvm::isAlnum(c) || c == '_'; });
-}
-
-/// MLIR's parser does not say which name it does not know: it is read from the file, with those that it could be.
-static std::string describeUndeclared(FileLineColLoc place) {
-  std::string message = "expects a name that is defined above";
-  auto file = llvm::MemoryBuffer::getFile(place.getFilename().getValue());
-  if (!file)
-    return message;
-  llvm::StringRef text = (*file)->getBuffer(), rest = text;
-  for (unsigned line = 1; line < place.getLine(); ++line)
-    rest = rest.split('\n').second;
-  rest = rest.drop_front(std::min<size_t>(place.getColumn() - 1, rest.size()));
-  llvm::StringRef name = leadingName(rest);
-  if (name.empty())
-    return message;
-  llvm::StringRef above = text.drop_back(rest.size());
-  above = above.drop_front(std::min(above.rfind("mask.pattern"), above.size()));
-  std::vector<std::string> known;
-  for (size_t at = above.find('%'); at != llvm::StringRef::npos; at = above.find('%', at + 1))
-    if (llvm::StringRef other = leadingName(above.drop_front(at)); other != name && !other.empty())
-      known.push_back(other.str());
-  llvm::sort(known);
-  known.erase(std::unique(known.begin(), known.end()), known.end());
-  return message + ", but got '" + name.str() + "'" + suggest(name, known);
-}
-
-/// "custom op 'windo' is unknown (tried 'mask.windo' as well)": the word, if the message says that.
-static llvm::StringRef unknownWord(llvm::StringRef message) {
-  if (!message.consume_front("custom op '"))
-    return "";
-  auto [word, rest] = message.split('\'');
-  return rest.starts_with(" is unknown") ? word : "";
-}
-
-/// MLIR's parser lists no words of the language.
-static std::string describeUnknown(llvm::StringRef word, MLIRContext *context) {
-  std::vector<std::string> known;
-  for (RegisteredOperationName name : context->getRegisteredOperationsByDialect("mask"))
-    known.push_back(name.stripDialect().str());
-  llvm::sort(known);
-  std::string asked = word.str();
-  word.consume_front("mask.");
-  return "expects a word of the language, but got '" + asked + "'" + suggest(word, known);
+  return "expects a new name, but got '" + std::string(isSymbol ? "@" : "") + name.split('\'').first.str() +
+         "', which line " + std::to_string(line) + " defines";
 }
 
 static Error toError(Diagnostic &diagnostic) {
   std::string message = diagnostic.str();
-  for (Diagnostic &note : diagnostic.getNotes())
-    message += "; " + note.str();
   FileLineColLoc place = placeOf(diagnostic.getLocation());
-  if (place && message == "use of undeclared SSA value name")
-    message = describeUndeclared(place);
-  if (llvm::StringRef word = unknownWord(message); !word.empty())
-    message = describeUnknown(word, diagnostic.getLocation()->getContext());
+  if (place)
+    message = explainParser(message, place);
+  for (Diagnostic &note : diagnostic.getNotes()) {
+    FileLineColLoc other = placeOf(note.getLocation());
+    if (std::string taken = other ? explainTaken(message, other.getLine()) : ""; !taken.empty())
+      message = taken;
+    else
+      message += "; " + note.str();
+  }
   if (place)
     return Error(message, place.getFilename().str(), place.getLine(), place.getColumn());
   return Error(message);

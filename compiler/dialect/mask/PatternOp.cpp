@@ -121,7 +121,8 @@ static LogicalResult verifyBody(PatternOp pattern) {
              << op.getName().getStringRef() << "'";
   if (!isa<KeepOp>(body.back()))
     return pattern.emitOpError("expects 'keep' at the end of the pattern, but got '")
-           << body.back().getName().stripDialect() << "'";
+           << body.back().getName().stripDialect() << "'"
+           << (isa_and_nonnull<KeepOp>(body.back().getPrevNode()) ? "; keep takes %names: name the set first" : "");
   return success();
 }
 
