@@ -45,15 +45,15 @@ static std::string explainTaken(llvm::StringRef message, unsigned line) {
 }
 
 static Error toError(Diagnostic &diagnostic) {
-  std::string message = diagnostic.str();
+  std::string given = diagnostic.str();
   FileLineColLoc place = placeOf(diagnostic.getLocation());
-  if (place)
-    message = explainParser(message, place);
+  std::string message = place ? explainParser(given, place) : given;
+  bool isExplained = message != given;
   for (Diagnostic &note : diagnostic.getNotes()) {
     FileLineColLoc other = placeOf(note.getLocation());
     if (std::string taken = other ? explainTaken(message, other.getLine()) : ""; !taken.empty())
       message = taken;
-    else
+    else if (!isExplained)
       message += "; " + note.str();
   }
   if (place)

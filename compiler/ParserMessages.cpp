@@ -115,7 +115,8 @@ static std::string explainOperand(const Source &source) {
 static std::string explainResult(const Source &source) {
   StringRef before = source.before;
   StringRef name = before.take_back(before.size() - std::min(before.rfind('%'), before.size()));
-  if (name.size() > 1 && llvm::all_of(name.drop_front(), llvm::isDigit) && isLetter(source.after.front()))
+  bool isNumber = name.size() > 1 && llvm::all_of(name.drop_front(), llvm::isDigit);
+  if (isNumber && source.after.begin() == before.end() && source.after.find_if(isLetter) == 0)
     return "expects a name that begins with a letter, but got " + quote(name.str() + source.word().str());
   bool isColon = before.rtrim().ends_with(":");
   return "expects '=' after the name, as in %near = within 1 of %frame" + (isColon ? ", but got ':'" : got(source));
@@ -242,6 +243,8 @@ std::string falloff::explainParser(const std::string &message, FileLineColLoc pl
   if (isOfParser(message) && (source.after.starts_with("#") || source.after.starts_with("/*")))
     return "expects comments to begin with //, but got " +
            quote(source.after.starts_with("#") ? source.word() : source.after.take_front(2));
+  if (StringRef(message).starts_with("Dialect `")) // "... not found for custom op 'msk.pattern' "
+    return explainOutside(StringRef(message).split("custom op '").second.split('\'').first, source);
   if (!isOfOp)
     return explainFixed(message, source);
   if (rest.starts_with(" is unknown"))
