@@ -79,12 +79,14 @@ def test_slips_are_told_in_words_of_the_language(
         assert foreign not in str(caught)
 
 
-def test_a_file_that_ends_anywhere_is_refused_or_read(tmp_path: Path) -> None:
+def test_a_file_that_ends_anywhere_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.mlir"
     text = f"{WHOLE}\n%1".replace("|", "\n")
+    whole = text.index("}") + 1
     for length in range(len(text) + 1):
         path.write_text(text[:length])
-        try:
+        if length in (whole, whole + 1):
+            assert falloff.load(path).name == "bad"
+            continue
+        with pytest.raises(falloff.CompileError, match="expect"):
             falloff.load(path)
-        except falloff.CompileError as caught:
-            assert "expects" in str(caught) or "expected" in str(caught)
