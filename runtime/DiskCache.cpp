@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <map>
 #include <sys/stat.h>
 #include <system_error>
@@ -92,20 +93,20 @@ DiskCache::Trust DiskCache::trust() {
 
 /// Makes what is missing of the folder. Returns why it cannot; empty where it could.
 std::string DiskCache::prepare() const {
+  std::error_code failed;
+  bool heldNothing = !std::filesystem::exists(root, failed) || std::filesystem::is_empty(root, failed);
   for (const char *part : {"", "/kernels", "/plans", "/locks"})
     if (int error = makeFolders(root + part))
       return (*part ? "'" + std::string(part + 1) + "': " : "") + textOf(error);
   std::string fault;
   if (examine(fault) == Trust::Refused) // someone else made it meanwhile
     return fault;
-  // Tells backups to leave the folder out (bford.info/cachedir).
-  std::string tag = root + "/CACHEDIR.TAG";
-  struct stat status;
-  int error = 0;
-  if (::stat(tag.c_str(), &status) != 0)
-    error =
-        replaceFile(tag, {"Signature: 8a477f597d28d172789f06886806bc55\n",
-                          "# Plans and kernels that Falloff can make again; `falloff cache clear` removes them.\n"});
+  if (!heldNothing)
+    return "";
+  // Tells backups to leave the folder out (bford.info/cachedir), which must not befall what others keep in it.
+  int error = replaceFile(root + "/CACHEDIR.TAG",
+                          {"Signature: 8a477f597d28d172789f06886806bc55\n",
+                           "# Plans and kernels that Falloff can make again; `falloff cache clear` removes them.\n"});
   return error ? textOf(error) : "";
 }
 

@@ -68,12 +68,12 @@ TEST(DiskCacheFaults, OneMakeForManyProcesses) {
   EXPECT_EQ(fs::file_size(folder.path + "/makes"), 3u);
 }
 
-TEST(DiskCacheFaults, AKilledMakerIsReplaced) {
-  TemporaryFolder folder;
+/// A process that makes "key" and never ends; it holds the lock when this returns.
+static pid_t startHolder(const std::string &folder) {
   int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
+  EXPECT_EQ(pipe(ready), 0);
   pid_t holder = start([&] {
-    DiskCache(folder.path).getOrMake(EntryKind::Kernel, "key", [&] {
+    DiskCache(folder).getOrMake(EntryKind::Kernel, "key", [&] {
       (void)!write(ready[1], "x", 1);
       pause();
       return DiskCache::Made{"never", {}};
@@ -81,7 +81,15 @@ TEST(DiskCacheFaults, AKilledMakerIsReplaced) {
     return 0;
   });
   char byte;
-  ASSERT_EQ(read(ready[0], &byte, 1), 1); // it holds the lock now
+  EXPECT_EQ(read(ready[0], &byte, 1), 1);
+  close(ready[0]);
+  close(ready[1]);
+  return holder;
+}
+
+TEST(DiskCacheFaults, AKilledMakerIsReplaced) {
+  TemporaryFolder folder;
+  pid_t holder = startHolder(folder.path);
   pid_t next = start([&] {
     std::string value =
         DiskCache(folder.path).getOrMake(EntryKind::Kernel, "key", [&] { return DiskCache::Made{"value", {}}; });
@@ -97,18 +105,7 @@ TEST(DiskCacheFaults, AKilledMakerIsReplaced) {
 
 TEST(DiskCacheFaults, AStoppedMakerIsNotWaitedForForever) {
   TemporaryFolder folder;
-  int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
-  pid_t holder = start([&] {
-    DiskCache(folder.path).getOrMake(EntryKind::Kernel, "key", [&] {
-      (void)!write(ready[1], "x", 1);
-      pause();
-      return DiskCache::Made{"never", {}};
-    });
-    return 0;
-  });
-  char byte;
-  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  pid_t holder = startHolder(folder.path);
   auto [status, said] = runCaptured([&] {
     DiskCache::Options options;
     options.patience = std::chrono::milliseconds(20);

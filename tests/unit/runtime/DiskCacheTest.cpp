@@ -170,6 +170,15 @@ TEST(DiskCache, ClearLeavesNothing) {
   EXPECT_EQ(cache.find(EntryKind::Plan, "key"), "value");
 }
 
+TEST(DiskCache, BackupsLeaveOutWhatIsTheCachesAlone) {
+  TemporaryFolder own, shared;
+  std::ofstream(shared.path + "/thesis.txt") << "mine";
+  for (const TemporaryFolder *folder : {&own, &shared})
+    ASSERT_TRUE(DiskCache(folder->path).store(EntryKind::Plan, "key", "value"));
+  EXPECT_TRUE(fs::exists(own.path + "/CACHEDIR.TAG"));
+  EXPECT_FALSE(fs::exists(shared.path + "/CACHEDIR.TAG"));
+}
+
 TEST(DiskCache, ForeignFilesStay) {
   TemporaryFolder folder;
   DiskCache::Options options;
