@@ -12,7 +12,6 @@ import errno
 import io
 import os
 import sys
-from typing import Any, NoReturn
 
 import falloff
 from falloff.cli import (
@@ -29,24 +28,16 @@ from falloff.cli import (
     solve,
 )
 from falloff.cli.commands import Subparsers
-
-
-class _Parser(argparse.ArgumentParser):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options, allow_abbrev=False)  # `--tokens` is not `--tokens-per-frame`
-
-    def error(self, message: str) -> NoReturn:
-        """One line instead of the usage."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+from falloff.cli.parsing import Parser
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = _Parser(
+    parser: argparse.ArgumentParser = Parser(
         prog="falloff", description="Compiles attention masks into kernels."
     )
     parser.add_argument("--version", action="version", version=f"falloff {falloff.__version__}")
     subparsers: Subparsers = parser.add_subparsers(
-        metavar="COMMAND", required=True, dest="command", parser_class=_Parser
+        metavar="COMMAND", required=True, dest="command", parser_class=Parser
     )
     for add in (
         check.add_check,

@@ -17,6 +17,7 @@ from falloff._falloff import View
 from falloff._progress import Progress
 from falloff.cli import commands, sizes
 from falloff.cli.commands import Subparsers
+from falloff.cli.parsing import at_least
 
 
 def add_bench(subparsers: Subparsers) -> None:
@@ -29,10 +30,10 @@ def add_bench(subparsers: Subparsers) -> None:
     sizes.add_sizes(parser)
     commands.add_plan_options(parser)
     group = parser.add_argument_group("measurement")
-    group.add_argument("--batch", type=_positive, default=1, metavar="B")
-    group.add_argument("--heads", type=_positive, default=2, metavar="H")
-    group.add_argument("--threads", type=_positive, metavar="N", help="default: all processors")
-    group.add_argument("--repeat", type=_positive, default=3, metavar="N", help="best of N")
+    group.add_argument("--batch", type=at_least(1), default=1, metavar="B")
+    group.add_argument("--heads", type=at_least(1), default=2, metavar="H")
+    group.add_argument("--threads", type=at_least(1), metavar="N", help="default: all processors")
+    group.add_argument("--repeat", type=at_least(1), default=3, metavar="N", help="best of N")
     commands.add_kernel_options(group)
     commands.add_json(group)
     parser.set_defaults(run=bench)
@@ -71,16 +72,6 @@ def bench(arguments: argparse.Namespace) -> int:
     result["speedup"] = result["dense_seconds"] / result["seconds"]
     print(json.dumps(result, indent=1) if arguments.json else _table(result))
     return 0
-
-
-def _positive(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expects an integer of at least 1, but got {text!r}")
-    return value
 
 
 def _tensors(arguments: argparse.Namespace, tokens: int, heads: int) -> list[View]:

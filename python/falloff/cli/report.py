@@ -10,6 +10,7 @@ from falloff import analysis, models
 from falloff._progress import Progress
 from falloff.cli import commands, sizes
 from falloff.cli.commands import Subparsers
+from falloff.cli.parsing import at_least, share
 from falloff.policy import Policy
 
 
@@ -30,14 +31,16 @@ def add_report(subparsers: Subparsers) -> None:
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("policy")
-    group.add_argument("--steps", type=_positive, metavar="N", help="denoising steps")
-    group.add_argument("--dense-steps", type=_count, default=0, metavar="N", help="first so many")
-    group.add_argument("--dense-last-steps", type=_count, default=0, metavar="N")
+    group.add_argument("--steps", type=at_least(1), metavar="N", help="denoising steps")
+    group.add_argument(
+        "--dense-steps", type=at_least(0), default=0, metavar="N", help="first so many"
+    )
+    group.add_argument("--dense-last-steps", type=at_least(0), default=0, metavar="N")
     group.add_argument("--dense-layers", default="", metavar="0,2-4", help="a list, never a count")
-    group.add_argument("--layers", type=_positive, metavar="N", help="default: the model's")
+    group.add_argument("--layers", type=at_least(1), metavar="N", help="default: the model's")
     group.add_argument(
         "--attention-share",
-        type=_share,
+        type=share,
         metavar="S",
         help="of a dense step's time, from 0 to 1 (default: of its FLOPs, by the model)",
     )
@@ -78,25 +81,3 @@ def _check_policy(arguments: argparse.Namespace) -> None:
             f"expects --layers or --model with --dense-layers {arguments.dense_layers}, but "
             "got neither"
         )
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"expects an integer of at least 0, but got {text!r}")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
-        raise argparse.ArgumentTypeError(f"expects an integer of at least 1, but got {text!r}")
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0.0 <= share <= 1.0:
-        raise argparse.ArgumentTypeError(f"expects a share from 0 to 1, but got {text!r}")
-    return share

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 import falloff
 from falloff._progress import Progress
+from falloff.cli.parsing import at_least, positive
 
 from . import nonlocal_means, options, report, video
 from .kernel import compile_kernel
@@ -128,19 +129,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = options.parser(
         "python -m falloff.demo",
         "Denoises a video by attention (non-local means): dense, radial, windowed.",
+        most_frames=81,
+        least_frames=2,
     )
-    at_least = options.at_least
-    parser.add_argument("video", nargs="?", type=Path, help="default: carphone, 176 x 144")
-    parser.add_argument("--frames", type=at_least(2), default=81, help="at most so many (81)")
-    parser.add_argument(
-        "--tokens",
-        type=at_least(4),
-        default=1584,
-        help="scale down to so many 4 x 4 patches a frame",
-    )
-    parser.add_argument(
-        "--sigma", type=options.positive, default=25, help="deviation of the noise, of 255"
-    )
+    parser.add_argument("--sigma", type=positive, default=25, help="deviation of the noise, of 255")
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--output", type=Path, default=Path("demo-output"), help="folder to fill")
     return parser.parse_args(arguments)

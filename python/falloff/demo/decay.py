@@ -17,6 +17,7 @@ import numpy as np
 
 import falloff
 from falloff.cli.fit import report
+from falloff.cli.parsing import at_least
 
 from . import nonlocal_means, options, video
 
@@ -28,15 +29,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "python -m falloff.demo.decay",
         "Fits exp(-a x + b) to the similarity of a video's patches. It is pixel similarity of the "
         "video, not a model.",
-    )
-    at_least = options.at_least
-    parser.add_argument("video", nargs="?", type=Path, help="default: carphone, 176 x 144")
-    parser.add_argument("--frames", type=at_least(3), default=33, help="at most so many (33)")
-    parser.add_argument(
-        "--tokens",
-        type=at_least(4),
-        default=1584,
-        help="scale down to so many 4 x 4 patches a frame",
+        most_frames=33,
+        least_frames=3,
     )
     parser.add_argument("--samples", type=at_least(1), default=1024, help="queries (1024)")
     parser.add_argument("--output", metavar="FILE", help="an SVG to write; text on stdout without")

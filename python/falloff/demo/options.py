@@ -1,47 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Command lines of the demo's programs: their parser, numbers in a range, and how they end."""
+"""Command lines of the demo's programs: what they share, and how they end."""
 
 from __future__ import annotations
 
-import argparse
-import math
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from falloff.cli import _Parser
-
-
-def parser(prog: str, description: str) -> argparse.ArgumentParser:
-    """A parser whose errors are one line, as those of `falloff`."""
-    return _Parser(prog=prog, description=description)
+from falloff.cli.parsing import Parser, at_least
 
 
-def at_least(lowest: int) -> Callable[[str], int]:
-    """The type of an option whose value is an integer of `lowest` or more."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = lowest - 1
-        if value < lowest:
-            raise argparse.ArgumentTypeError(
-                f"expects an integer of at least {lowest}, but got '{text}'"
-            )
-        return value
-
-    return parse
-
-
-def positive(text: str) -> float:
-    """The type of an option whose value is a number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"expects a finite number above 0, but got '{text}'")
-    return value
+def parser(prog: str, description: str, *, most_frames: int, least_frames: int) -> Parser:
+    """A parser that takes a video, how many of its frames and how many tokens a frame."""
+    made = Parser(prog=prog, description=description)
+    made.add_argument("video", nargs="?", type=Path, help="default: carphone, 176 x 144")
+    made.add_argument(
+        "--frames",
+        type=at_least(least_frames),
+        default=most_frames,
+        help=f"at most so many ({most_frames})",
+    )
+    made.add_argument(
+        "--tokens",
+        type=at_least(4),
+        default=1584,
+        help="scale down to so many 4 x 4 patches a frame",
+    )
+    return made
 
 
 def run(prog: str, program: Callable[[], int]) -> int:
