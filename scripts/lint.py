@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("compiler", "runtime", "python", "tests", "benchmarks", "examples")
 PYTHON = ["python", "tests", "benchmarks", "scripts"]
-COMMENTED = {".h", ".cpp", ".c", ".py", ".td", ".cmake", ".sh"}
+COMMENTED = {".h", ".cpp", ".c", ".cu", ".cuh", ".py", ".td", ".cmake", ".sh"}
 
 
 def files(*suffixes: str) -> list[str]:
@@ -48,7 +48,7 @@ def run(name: str, command: list[str]) -> bool:
 
 def formatted() -> bool:
     """Names each file that clang-format would change, once."""
-    command = [clang_format(), "--dry-run", "-Werror", *files(".h", ".cpp", ".c")]
+    command = [clang_format(), "--dry-run", "-Werror", *files(".h", ".cpp", ".c", ".cu", ".cuh")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     names = dict.fromkeys(
         line.split(":")[0] for line in done.stderr.splitlines() if ": error:" in line
@@ -70,7 +70,7 @@ def main() -> int:
     python = [sys.executable, "-m"]
     ruff_paths = [name for name in PYTHON if (ROOT / name).is_dir()]
     if "--fix" in sys.argv[1:]:
-        run("clang-format", [clang_format(), "-i", *files(".h", ".cpp", ".c")])
+        run("clang-format", [clang_format(), "-i", *files(".h", ".cpp", ".c", ".cu", ".cuh")])
         run("ruff format", [*python, "ruff", "format", *ruff_paths])
         run("ruff check --fix", [*python, "ruff", "check", "--fix", *ruff_paths])
     checks = [
