@@ -9,6 +9,7 @@
 #include "compiler/cpu/Quantise.h"
 #include "compiler/cpu/RowRunner.h"
 #include "compiler/cpu/Target.h"
+#include "runtime/TensorCheck.h"
 #include "runtime/ThreadPool.h"
 #include <algorithm>
 #include <chrono>
@@ -351,7 +352,7 @@ void Call::finish(int64_t batch, int64_t head, int64_t token, float maximum, flo
 double Call::smoothedLogSum(int64_t batch, int64_t head, int64_t token) const {
   if (!shape.spec.quantised)
     return 0;
-  float query[maxHeadDimension];
+  float query[runtime::maxHeadDimension];
   readRow(Rows(q, batch, head, queryTokens.first), token, query);
   return runtime::smoothedLogSum(query, means.data() + (batch * keyHeads + head / group) * q.sizes[3], q.sizes[3],
                                  scale);
@@ -378,6 +379,16 @@ void Call::merge(int64_t batch, int64_t head, uint32_t row, const PieceResult *p
 }
 
 } // namespace
+
+std::string validate(const runtime::Plan &plan, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &out,
+                     const Tensor &lse, const Options &options) {
+  if (q.device != runtime::hostDevice)
+    return "expects q on the CPU, but got " + runtime::nameOfDevice(q.device);
+  if (q.dtype == DType::F16)
+    return "expects tensors of float32 or bfloat16 on the CPU, but got float16";
+  std::string error = checkInputs(plan, q, k, v, options.textLengths);
+  return error.empty() ? checkOutputs(plan, q, v, out, lse) : error;
+}
 
 void attention(const runtime::Plan &plan, const SetProgram *program, const Tensor &q, const Tensor &k, const Tensor &v,
                const Tensor &out, const Tensor &lse, const Options &options) {

@@ -55,7 +55,7 @@ std::vector<float> keyMeans(const runtime::Tensor &k, TokenRange keys, const std
   ThreadPool::shared().run(threads, pairs * parts, [&](int64_t index, int) {
     int64_t batch = index / parts / heads, first = keys.first + index % parts * tokensAtOnce;
     Rows rows(k, batch, index / parts % heads, keys.first);
-    float row[maxHeadDimension];
+    float row[runtime::maxHeadDimension];
     for (int64_t token = first; token < std::min(first + tokensAtOnce, keys.last); ++token) {
       if (holds(missing[missing.size() > 1 ? batch : 0], token))
         continue;
@@ -76,8 +76,8 @@ namespace {
 
 /// Consecutive rows that share a scale.
 struct Group {
-  float rows[largestGroup * maxHeadDimension];
-  int8_t numbers[largestGroup * maxHeadDimension];
+  float rows[largestGroup * runtime::maxHeadDimension];
+  int8_t numbers[largestGroup * runtime::maxHeadDimension];
   float scale = 0;
 
   /// Rows of `tokens`, zeros where one is below 0, with `mean` (or null) taken off.

@@ -6,7 +6,7 @@
 #define FALLOFF_COMPILER_CPU_QUANTISE_H
 
 #include "compiler/cpu/Pack.h"
-#include "compiler/cpu/PlanLayout.h"
+#include "runtime/PlanLayout.h"
 #include "runtime/Recipe.h"
 #include <vector>
 

@@ -6,12 +6,17 @@
 
 #include "compiler/cpu/EmitFunctor.h"
 #include "compiler/cpu/Pack.h"
-#include "compiler/cpu/PlanLayout.h"
+#include "runtime/PlanLayout.h"
 #include "runtime/Recipe.h"
 #include <cstdlib>
 #include <memory>
 
 namespace falloff::cpu {
+
+using runtime::CoordinateReader;
+using runtime::KeyLayout;
+using runtime::QueryRows;
+using runtime::RowPiece;
 
 /// Aligned memory that is not set to anything.
 class Buffer {

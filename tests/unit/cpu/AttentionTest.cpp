@@ -512,6 +512,13 @@ TEST(Attention, RefusesWhatDoesNotFit) {
   EXPECT_EQ(message([](Tensors &, Options &) {}), "");
   EXPECT_EQ(message([](Tensors &t, Options &) { t.k.tensor.dtype = DType::BF16; }),
             "expects k of float32, as q is, but got bfloat16");
+  EXPECT_EQ(message([](Tensors &t, Options &) { t.q.tensor.dtype = DType::F16; }),
+            "expects tensors of float32 or bfloat16 on the CPU, but got float16");
+  EXPECT_EQ(message([](Tensors &t, Options &) { t.q.tensor.device = 0; }), "expects q on the CPU, but got cuda:0");
+  EXPECT_EQ(message([](Tensors &t, Options &) { t.v.tensor.device = 1; }),
+            "expects v on the CPU, where q lies, but got cuda:1");
+  EXPECT_EQ(message([](Tensors &t, Options &) { t.lse.tensor.device = 2; }),
+            "expects lse on the CPU, where q lies, but got cuda:2");
   EXPECT_EQ(message([](Tensors &t, Options &) { t.q.tensor.sizes[1] = 63; }),
             "expects q with 64 tokens, as the plan has (tokens: token 64), but got 63");
   EXPECT_EQ(message([](Tensors &t, Options &) { t.q.tensor.sizes[2] = t.out.tensor.sizes[2] = 3; }),

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Reads a plan once a call: integer work in proportion to tokens and runs, none of it a pair's.
-#include "compiler/cpu/PlanLayout.h"
+#include "runtime/PlanLayout.h"
 #include <algorithm>
 
-namespace falloff::cpu {
-
-using runtime::Grid;
-using runtime::Run;
-using runtime::Side;
-using runtime::TokenRange;
+namespace falloff::runtime {
 
 static TokenRange rangeOr(TokenRange range, int64_t tokens) {
   return range.first == 0 && range.last == 0 ? TokenRange{0, tokens} : range;
@@ -18,15 +13,15 @@ static TokenRange rangeOr(TokenRange range, int64_t tokens) {
 TokenRange queryRange(const Grid &grid) { return rangeOr(grid.queries, grid.tokens); }
 TokenRange keyRange(const Grid &grid) { return rangeOr(grid.keys, grid.tokens); }
 
-const runtime::Segment *textSegment(const Grid &grid) {
-  for (const runtime::Segment &segment : grid.segments)
+const Segment *textSegment(const Grid &grid) {
+  for (const Segment &segment : grid.segments)
     if (std::find(segment.axes.begin(), segment.axes.end(), "token") != segment.axes.end())
       return &segment;
   return nullptr;
 }
 
 TokenRange missingTokens(const Grid &grid, const std::vector<int64_t> &textLengths, int64_t batch) {
-  const runtime::Segment *text = textSegment(grid);
+  const Segment *text = textSegment(grid);
   if (textLengths.empty() || !text)
     return {};
   return {text->firstToken + textLengths[batch], text->firstToken + text->tokens()};
@@ -55,16 +50,16 @@ std::vector<uint32_t> KeyLayout::lanes(TokenRange missing) const {
   return masks;
 }
 
-QueryRows::QueryRows(const runtime::Plan &plan, const runtime::RowTable &given) : table(&given) {
+QueryRows::QueryRows(const Plan &plan, const RowTable &given) : table(&given) {
   uint32_t keyTiles = uint32_t(plan.grid.keyTiles), queryTiles = uint32_t(plan.grid.queryTiles);
-  if (plan.major == runtime::Major::Key) {
-    turned = std::make_unique<runtime::RowTable>();
-    runtime::transposeRows(given, queryTiles, *turned);
-    runtime::orderRows(plan.grid, runtime::Major::Query, *turned);
+  if (plan.major == Major::Key) {
+    turned = std::make_unique<RowTable>();
+    transposeRows(given, queryTiles, *turned);
+    orderRows(plan.grid, Major::Query, *turned);
     table = turned.get();
   }
-  std::vector<const runtime::Split *> splitOf(queryTiles);
-  for (const runtime::Split &split : table->splits)
+  std::vector<const Split *> splitOf(queryTiles);
+  for (const Split &split : table->splits)
     splitOf[split.row] = &split;
   // Rows that the plan's order leaves out come last: each query that the tensors hold gets a result.
   std::vector<uint32_t> order = table->rowOrder;
@@ -87,15 +82,15 @@ QueryRows::QueryRows(const runtime::Plan &plan, const runtime::RowTable &given) 
   tested = std::any_of(table->runs.begin(), table->runs.end(), [](const Run &run) { return !run.isFull(); });
 }
 
-CoordinateReader::CoordinateReader(const runtime::Plan &plan, const runtime::MaskData &mask) : plan(plan) {
+CoordinateReader::CoordinateReader(const Plan &plan, const MaskData &mask) : plan(plan) {
   for (size_t number = 0; number < plan.grid.segments.size(); ++number) {
-    const runtime::Segment &segment = plan.grid.segments[number];
+    const Segment &segment = plan.grid.segments[number];
     Part part;
     part.range = {segment.firstToken, segment.firstToken + segment.tokens()};
     part.id = number < plan.segmentIds.size() ? plan.segmentIds[number] : int32_t(number);
     part.extents = segment.extents;
     for (size_t c = 0; c < plan.coordinates.size(); ++c) {
-      const runtime::Coordinate &coordinate = plan.coordinates[c];
+      const Coordinate &coordinate = plan.coordinates[c];
       if (coordinate.segment == part.id)
         part.axes.push_back(
             {int32_t(c), coordinate.axis, coordinate.table < 0 ? nullptr : mask.tables[coordinate.table].data()});
@@ -132,4 +127,4 @@ void CoordinateReader::read(const int32_t *tokens, int64_t count, TokenRange mis
   }
 }
 
-} // namespace falloff::cpu
+} // namespace falloff::runtime

@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What attention asks of its arguments, in words.
-#include "compiler/cpu/Attention.h"
-#include "compiler/cpu/PlanLayout.h"
+// What attention asks of its arguments on every device, in words.
+#include "runtime/TensorCheck.h"
+#include "runtime/PlanLayout.h"
 #include <algorithm>
 
-namespace falloff::cpu {
+namespace falloff::runtime {
 namespace {
-
-using runtime::DType;
-using runtime::Tensor;
 
 std::string number(int64_t value) { return std::to_string(value); }
 
-const char *nameOf(DType dtype) { return dtype == DType::F32 ? "float32" : "bfloat16"; }
-
 /// "64 tokens, as the plan has (text: token 4; video: frame 3 x patch 20)"
-std::string describeTokens(const runtime::Grid &grid, int64_t tokens) {
+std::string describeTokens(const Grid &grid, int64_t tokens) {
   std::string text = number(tokens) + " tokens, as the plan has";
   if (tokens != grid.tokens)
     return text + " in its slice";
   std::string parts;
-  for (const runtime::Segment &segment : grid.segments) {
+  for (const Segment &segment : grid.segments) {
     parts += (parts.empty() ? "" : "; ") + segment.name + ":";
     for (size_t axis = 0; axis < segment.extents.size(); ++axis)
       parts += (axis ? " x " : " ") + (axis < segment.axes.size() ? segment.axes[axis] + " " : "") +
@@ -38,7 +33,7 @@ std::string checkSizes(const char *name, const Tensor &tensor, int64_t dimension
          number(tensor.sizes[dimension]);
 }
 
-std::string checkHeads(const runtime::Plan &plan, const Tensor &q, const Tensor &k, const Tensor &v) {
+std::string checkHeads(const Plan &plan, const Tensor &q, const Tensor &k, const Tensor &v) {
   int64_t heads = q.sizes[2], keyHeads = k.sizes[2];
   if (heads < 1 || keyHeads < 1 || heads % keyHeads)
     return "expects heads of q to be a multiple of those of k, but got " + number(heads) + " and " + number(keyHeads);
@@ -52,10 +47,10 @@ std::string checkHeads(const runtime::Plan &plan, const Tensor &q, const Tensor 
   return "";
 }
 
-std::string checkTextLengths(const runtime::Plan &plan, int64_t batch, const std::vector<int64_t> &lengths) {
+std::string checkTextLengths(const Plan &plan, int64_t batch, const std::vector<int64_t> &lengths) {
   if (lengths.empty())
     return "";
-  const runtime::Segment *text = textSegment(plan.grid);
+  const Segment *text = textSegment(plan.grid);
   if (!text)
     return "expects a pattern with a segment of axis 'token' for text lengths, but this one has none";
   if (int64_t(lengths.size()) != batch)
@@ -67,13 +62,16 @@ std::string checkTextLengths(const runtime::Plan &plan, int64_t batch, const std
   return "";
 }
 
-std::string checkTypes(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &out, const Tensor &lse) {
-  const std::pair<const char *, const Tensor *> others[] = {{"k", &k}, {"v", &v}, {"out", &out}};
-  for (auto [name, tensor] : others)
-    if (tensor->dtype != q.dtype)
-      return std::string("expects ") + name + " of " + nameOf(q.dtype) + ", as q is, but got " + nameOf(tensor->dtype);
-  if (lse.data && lse.dtype != DType::F32)
-    return std::string("expects lse of float32, but got ") + nameOf(lse.dtype);
+std::string checkType(const char *name, const Tensor &tensor, const Tensor &q) {
+  if (tensor.dtype != q.dtype)
+    return std::string("expects ") + name + " of " + nameOf(q.dtype) + ", as q is, but got " + nameOf(tensor.dtype);
+  return "";
+}
+
+std::string checkDevice(const char *name, const Tensor &tensor, const Tensor &q) {
+  if (tensor.device != q.device)
+    return std::string("expects ") + name + " on " + nameOfDevice(q.device) + ", where q lies, but got " +
+           nameOfDevice(tensor.device);
   return "";
 }
 
@@ -92,9 +90,9 @@ std::string checkDimension(const char *name, int64_t dimension) {
 }
 
 /// Only the rounding radial-reference makes plans that leave tokens out.
-std::string checkCover(const runtime::Plan &plan) {
-  const runtime::Grid &grid = plan.grid;
-  if (grid.kind != runtime::GridKind::Flat)
+std::string checkCover(const Plan &plan) {
+  const Grid &grid = plan.grid;
+  if (grid.kind != GridKind::Flat)
     return "";
   int64_t covered = std::min(grid.queryTiles * grid.flatQueryTile, grid.keyTiles * grid.flatKeyTile);
   if (covered >= grid.tokens)
@@ -103,7 +101,7 @@ std::string checkCover(const runtime::Plan &plan) {
          plan.rounding + " that covers " + number(covered) + "; rounding nearest, outward or exact covers all";
 }
 
-std::string checkTokens(const runtime::Grid &grid, const char *name, const Tensor &tensor, int64_t tokens) {
+std::string checkTokens(const Grid &grid, const char *name, const Tensor &tensor, int64_t tokens) {
   if (tensor.sizes[1] == tokens)
     return "";
   return std::string("expects ") + name + " with " + describeTokens(grid, tokens) + ", but got " +
@@ -112,13 +110,21 @@ std::string checkTokens(const runtime::Grid &grid, const char *name, const Tenso
 
 } // namespace
 
-std::string validate(const runtime::Plan &plan, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &out,
-                     const Tensor &lse, const Options &options) {
-  runtime::TokenRange queries = queryRange(plan.grid), keys = keyRange(plan.grid);
-  int64_t batch = q.sizes[0], queryTokens = queries.last - queries.first, keyTokens = keys.last - keys.first;
-  std::string error = firstOf({
+const char *nameOf(DType dtype) {
+  return dtype == DType::F32 ? "float32" : dtype == DType::BF16 ? "bfloat16" : "float16";
+}
+
+std::string nameOfDevice(int32_t device) { return device == hostDevice ? "the CPU" : "cuda:" + number(device); }
+
+std::string checkInputs(const Plan &plan, const Tensor &q, const Tensor &k, const Tensor &v,
+                        const std::vector<int64_t> &textLengths) {
+  int64_t batch = q.sizes[0], queryTokens = queryRange(plan.grid).size(), keyTokens = keyRange(plan.grid).size();
+  return firstOf({
       checkCover(plan),
-      checkTypes(q, k, v, out, lse),
+      checkDevice("k", k, q),
+      checkDevice("v", v, q),
+      checkType("k", k, q),
+      checkType("v", v, q),
       checkSizes("k", k, 0, "batch", batch, "q has"),
       checkSizes("v", v, 0, "batch", batch, "q has"),
       checkTokens(plan.grid, "q", q, queryTokens),
@@ -128,17 +134,27 @@ std::string validate(const runtime::Plan &plan, const Tensor &q, const Tensor &k
       checkSizes("k", k, 3, "head dimension", q.sizes[3], "q has"),
       checkDimension("v", v.sizes[3]),
       checkHeads(plan, q, k, v),
+      checkTextLengths(plan, batch, textLengths),
+  });
+}
+
+std::string checkOutputs(const Plan &plan, const Tensor &q, const Tensor &v, const Tensor &out, const Tensor &lse) {
+  int64_t batch = q.sizes[0], queryTokens = queryRange(plan.grid).size();
+  std::string error = firstOf({
+      checkDevice("out", out, q),
+      checkType("out", out, q),
       checkSizes("out", out, 0, "batch", batch, "q has"),
       checkSizes("out", out, 1, "tokens", queryTokens, "q has"),
       checkSizes("out", out, 2, "heads", q.sizes[2], "q has"),
       checkSizes("out", out, 3, "head dimension", v.sizes[3], "v has"),
-      checkTextLengths(plan, batch, options.textLengths),
   });
   if (!error.empty() || !lse.data)
     return error;
-  return firstOf({checkSizes("lse", lse, 0, "batch", batch, "q has"),
+  if (lse.dtype != DType::F32)
+    return std::string("expects lse of float32, but got ") + nameOf(lse.dtype);
+  return firstOf({checkDevice("lse", lse, q), checkSizes("lse", lse, 0, "batch", batch, "q has"),
                   checkSizes("lse", lse, 1, "heads", q.sizes[2], "q has"),
                   checkSizes("lse", lse, 2, "queries", queryTokens, "q has")});
 }
 
-} // namespace falloff::cpu
+} // namespace falloff::runtime

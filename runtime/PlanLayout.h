@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How the tokens of a plan lie in the panels of a kernel, and what its functor is told of them.
-#ifndef FALLOFF_COMPILER_CPU_PLANLAYOUT_H
-#define FALLOFF_COMPILER_CPU_PLANLAYOUT_H
+#ifndef FALLOFF_RUNTIME_PLANLAYOUT_H
+#define FALLOFF_RUNTIME_PLANLAYOUT_H
 
-#include "compiler/cpu/KernelSpec.h"
 #include "runtime/Plan.h"
 #include <memory>
 #include <vector>
 
-namespace falloff::cpu {
+namespace falloff::runtime {
 
 constexpr int64_t maxHeadDimension = 256;
 
 /// Half-open ranges of tokens that tensors hold.
-runtime::TokenRange queryRange(const runtime::Grid &grid);
-runtime::TokenRange keyRange(const runtime::Grid &grid);
+TokenRange queryRange(const Grid &grid);
+TokenRange keyRange(const Grid &grid);
 
 /// The segment that text lengths shorten; null if there is none.
-const runtime::Segment *textSegment(const runtime::Grid &grid);
+const Segment *textSegment(const Grid &grid);
 
 /// Tokens that a batch entry lacks: those of the text past its length.
-runtime::TokenRange missingTokens(const runtime::Grid &grid, const std::vector<int64_t> &textLengths, int64_t batch);
+TokenRange missingTokens(const Grid &grid, const std::vector<int64_t> &textLengths, int64_t batch);
 
-inline bool holds(runtime::TokenRange range, int64_t token) { return token >= range.first && token < range.last; }
+inline bool holds(TokenRange range, int64_t token) { return token >= range.first && token < range.last; }
 
 /// Key tiles in their order, each in whole panels.
 struct KeyLayout {
@@ -32,10 +31,10 @@ struct KeyLayout {
   std::vector<int64_t> firstPanel; ///< by tile, and one past the last
   int64_t panels() const { return firstPanel.back(); }
 
-  KeyLayout(const runtime::Grid &grid, int64_t panel);
+  KeyLayout(const Grid &grid, int64_t panel);
 
   /// One bit for each lane of a panel that holds a token which is not missing.
-  std::vector<uint32_t> lanes(runtime::TokenRange missing) const;
+  std::vector<uint32_t> lanes(TokenRange missing) const;
 };
 
 /// Query tile by tile, the runs of key tiles of each table; of a key-major plan, the transpose. `pieces` are in the
@@ -46,7 +45,7 @@ struct RowPiece {
   int32_t slot = -1;                    ///< number of a piece of a split row, within the table; -1: a whole row
 };
 struct QueryRows {
-  const runtime::RowTable *table;
+  const RowTable *table;
   std::vector<RowPiece> pieces;
   struct SplitRow {
     uint32_t row;
@@ -56,24 +55,24 @@ struct QueryRows {
   int32_t slots = 0;
   bool tested = false; ///< some tile is not full
 
-  QueryRows(const runtime::Plan &plan, const runtime::RowTable &table);
+  QueryRows(const Plan &plan, const RowTable &table);
 
 private:
-  std::unique_ptr<runtime::RowTable> turned; ///< the transpose of a key-major table
+  std::unique_ptr<RowTable> turned; ///< the transpose of a key-major table
 };
 
 /// Writes coordinates and segments of tokens as functors read them.
 class CoordinateReader {
 public:
-  CoordinateReader(const runtime::Plan &plan, const runtime::MaskData &mask);
+  CoordinateReader(const Plan &plan, const MaskData &mask);
   /// `coordinates` is [coordinate][stride]. Tokens below 0 or missing get segment -1 and coordinates 0.
-  void read(const int32_t *tokens, int64_t count, runtime::TokenRange missing, int32_t *coordinates, int64_t stride,
+  void read(const int32_t *tokens, int64_t count, TokenRange missing, int32_t *coordinates, int64_t stride,
             int32_t *segments) const;
   int64_t count() const { return int64_t(plan.coordinates.size()); }
 
 private:
   struct Part {
-    runtime::TokenRange range;
+    TokenRange range;
     int32_t id = 0;
     std::vector<int64_t> extents;
     struct Axis {
@@ -82,10 +81,10 @@ private:
     };
     std::vector<Axis> axes;
   };
-  const runtime::Plan &plan;
+  const Plan &plan;
   std::vector<Part> parts;
 };
 
-} // namespace falloff::cpu
+} // namespace falloff::runtime
 
 #endif
