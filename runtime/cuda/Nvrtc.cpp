@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// NVRTC behind one table of symbols. Its types are declared here, so that no header of CUDA is needed.
+#include "runtime/cuda/Nvrtc.h"
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <dlfcn.h>
+#include <filesystem>
+#include <mutex>
+#include <sstream>
+
+// What is used of NVRTC: one line a symbol.
+#define FALLOFF_NVRTC_SYMBOLS(X)                                                                                       \
+  X(nvrtcGetErrorString, const char *, (int))                                                                          \
+  X(nvrtcGetNumSupportedArchs, int, (int *))                                                                           \
+  X(nvrtcGetSupportedArchs, int, (int *))                                                                              \
+  X(nvrtcCreateProgram, int, (void **, const char *, const char *, int, const char *const *, const char *const *))     \
+  X(nvrtcDestroyProgram, int, (void **))                                                                               \
+  X(nvrtcCompileProgram, int, (void *, int, const char *const *))                                                      \
+  X(nvrtcGetProgramLogSize, int, (void *, size_t *))                                                                   \
+  X(nvrtcGetProgramLog, int, (void *, char *))                                                                         \
+  X(nvrtcGetPTXSize, int, (void *, size_t *))                                                                          \
+  X(nvrtcGetPTX, int, (void *, char *))                                                                                \
+  X(nvrtcGetCUBINSize, int, (void *, size_t *))                                                                        \
+  X(nvrtcGetCUBIN, int, (void *, char *))
+
+namespace falloff::cuda {
+
+struct Nvrtc::Symbols {
+#define FALLOFF_MEMBER(NAME, RESULT, PARAMETERS) RESULT(*NAME) PARAMETERS = nullptr;
+  FALLOFF_NVRTC_SYMBOLS(FALLOFF_MEMBER)
+#undef FALLOFF_MEMBER
+};
+
+namespace {
+
+const char *remedy = "install a newer one (pip install nvidia-cuda-nvrtc), or name one with FALLOFF_NVRTC";
+
+struct Opened {
+  NvrtcReport report;
+  std::shared_ptr<Nvrtc::Symbols> symbols;
+};
+
+std::string placesOf(const Library &library) {
+  std::string text;
+  for (const std::string &place : library.looked)
+    text += (text.empty() ? "" : "; ") + place;
+  return text;
+}
+
+/// NVRTC asks the loader for its builtins by name, which finds them where they lie beside it only if they are loaded.
+void loadBuiltins(const Library &library, const std::string &version) {
+  std::filesystem::path folder = std::filesystem::path(library.path).parent_path();
+  dlopen((folder / ("libnvrtc-builtins.so." + version)).c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
+std::string readSymbols(const Library &library, Nvrtc::Symbols &symbols) {
+  std::string missing;
+#define FALLOFF_READ(NAME, RESULT, PARAMETERS)                                                                         \
+  symbols.NAME = reinterpret_cast<RESULT(*) PARAMETERS>(library.find(#NAME));                                          \
+  if (!symbols.NAME)                                                                                                   \
+    missing += std::string(missing.empty() ? "" : ", ") + #NAME;
+  FALLOFF_NVRTC_SYMBOLS(FALLOFF_READ)
+#undef FALLOFF_READ
+  return missing;
+}
+
+/// What is of no use has a problem, and then no symbols.
+Opened open() {
+  Opened opened;
+  Library &library = opened.report.library;
+  std::string &problem = opened.report.problem;
+  library = findLibrary({"libnvrtc.so", {13, 12, 11}, false, "FALLOFF_NVRTC"});
+  if (!library) {
+    problem = "expects NVRTC, which compiles kernels for NVIDIA devices, but got none; looked in " + placesOf(library) +
+              (library.problem.empty() ? "" : "; of no use: " + library.problem) +
+              "; pip install nvidia-cuda-nvrtc brings it, FALLOFF_NVRTC=/path/of/libnvrtc.so.13 names one";
+    return opened;
+  }
+  int major = 0, minor = 0;
+  auto version = reinterpret_cast<int (*)(int *, int *)>(library.find("nvrtcVersion"));
+  std::string where = library.path + " (" + library.source + ")";
+  if (!version || version(&major, &minor) != 0) {
+    problem = "expects NVRTC, but got " + where + ", which does not tell its version; " + remedy;
+    return opened;
+  }
+  opened.report.version = std::to_string(major) + "." + std::to_string(minor);
+  if (std::make_pair(major, minor) < std::make_pair(oldestNvrtc[0], oldestNvrtc[1])) {
+    problem = "expects NVRTC " + std::to_string(oldestNvrtc[0]) + "." + std::to_string(oldestNvrtc[1]) +
+              " or later, but got " + opened.report.version + ", " + where + "; " + remedy;
+    return opened;
+  }
+  auto symbols = std::make_shared<Nvrtc::Symbols>();
+  if (std::string missing = readSymbols(library, *symbols); !missing.empty()) {
+    problem = "expects NVRTC, but got " + where + ", which lacks " + missing + "; " + remedy;
+    return opened;
+  }
+  loadBuiltins(library, opened.report.version);
+  opened.symbols = std::move(symbols);
+  return opened;
+}
+
+std::mutex sharedMutex;
+std::unique_ptr<const Nvrtc> sharedNvrtc;
+
+/// A program of NVRTC, destroyed at the end of its scope.
+class Program {
+public:
+  Program(const Nvrtc::Symbols &symbols, const std::string &source, const std::string &name) : symbols(symbols) {
+    check(symbols.nvrtcCreateProgram(&program, source.c_str(), name.c_str(), 0, nullptr, nullptr), name);
+  }
+  ~Program() { symbols.nvrtcDestroyProgram(&program); }
+  Program(const Program &) = delete;
+  Program &operator=(const Program &) = delete;
+
+  int compile(const std::vector<std::string> &options) {
+    std::vector<const char *> texts;
+    for (const std::string &option : options)
+      texts.push_back(option.c_str());
+    return symbols.nvrtcCompileProgram(program, int(texts.size()), texts.data());
+  }
+  std::string read(int (*size)(void *, size_t *), int (*get)(void *, char *), const std::string &what) const {
+    size_t bytes = 0;
+    check(size(program, &bytes), what);
+    std::string text(bytes, '\0');
+    if (bytes)
+      check(get(program, &text[0]), what);
+    return text;
+  }
+  /// Text, which NVRTC ends with a zero.
+  std::string readText(int (*size)(void *, size_t *), int (*get)(void *, char *), const std::string &what) const {
+    std::string text = read(size, get, what);
+    if (!text.empty() && text.back() == '\0')
+      text.pop_back();
+    return text;
+  }
+  void check(int status, const std::string &what) const {
+    if (status != 0)
+      throw NvrtcError(what + ": NVRTC gives " + symbols.nvrtcGetErrorString(status));
+  }
+
+private:
+  const Nvrtc::Symbols &symbols;
+  void *program = nullptr;
+};
+
+std::string listOf(const std::vector<int> &architectures) {
+  std::string text;
+  for (int architecture : architectures)
+    text += (text.empty() ? "sm_" : " sm_") + std::to_string(architecture);
+  return text;
+}
+
+} // namespace
+
+Nvrtc::Nvrtc() {
+  Opened opened = open();
+  if (!opened.report.problem.empty())
+    throw NvrtcError(opened.report.problem);
+  report = std::move(opened.report);
+  symbols = std::move(opened.symbols);
+  int count = 0;
+  if (symbols->nvrtcGetNumSupportedArchs(&count) == 0 && count > 0) {
+    supported.resize(size_t(count));
+    symbols->nvrtcGetSupportedArchs(supported.data());
+    std::sort(supported.begin(), supported.end());
+  }
+}
+
+const Nvrtc &Nvrtc::shared() {
+  std::lock_guard<std::mutex> lock(sharedMutex);
+  if (!sharedNvrtc)
+    sharedNvrtc = std::make_unique<const Nvrtc>();
+  return *sharedNvrtc;
+}
+
+NvrtcReport Nvrtc::find() {
+  std::lock_guard<std::mutex> lock(sharedMutex);
+  return sharedNvrtc ? sharedNvrtc->report : open().report;
+}
+
+Compiled Nvrtc::compile(const std::string &source, const std::string &name, int architecture, bool toPtx,
+                        const std::vector<std::string> &given) const {
+  if (!std::binary_search(supported.begin(), supported.end(), architecture))
+    throw NvrtcError("expects an architecture that NVRTC " + version() + " compiles for (" + listOf(supported) +
+                     "), but got sm_" + std::to_string(architecture) + "; it is " + library().path + " (" +
+                     library().source + "): " + remedy);
+  auto began = std::chrono::steady_clock::now();
+  std::vector<std::string> options{
+      std::string("--gpu-architecture=") + (toPtx ? "compute_" : "sm_") + std::to_string(architecture), "--std=c++17"};
+  if (!toPtx)
+    options.emplace_back("--ptxas-options=-v");
+  options.insert(options.end(), given.begin(), given.end());
+  Program program(*symbols, source, name);
+  int status = program.compile(options);
+  Compiled compiled;
+  compiled.log = program.readText(symbols->nvrtcGetProgramLogSize, symbols->nvrtcGetProgramLog, name);
+  if (status != 0)
+    throw NvrtcError(name + ": NVRTC " + version() + " (" + library().path + ") does not compile it for " +
+                     options[0].substr(options[0].find('=') + 1) + ": " + symbols->nvrtcGetErrorString(status) + "\n" +
+                     compiled.log);
+  compiled.image = toPtx ? program.readText(symbols->nvrtcGetPTXSize, symbols->nvrtcGetPTX, name)
+                         : program.read(symbols->nvrtcGetCUBINSize, symbols->nvrtcGetCUBIN, name);
+  compiled.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  return compiled;
+}
+
+std::vector<KernelResources> readResources(const std::string &log) {
+  std::vector<KernelResources> kernels;
+  std::istringstream lines(log);
+  for (std::string line; std::getline(lines, line);) {
+    if (size_t at = line.find("Compiling entry function '"); at != std::string::npos) {
+      kernels.emplace_back();
+      size_t first = line.find('\'', at) + 1;
+      kernels.back().kernel = line.substr(first, line.find('\'', first) - first);
+    }
+    if (kernels.empty())
+      continue;
+    KernelResources &last = kernels.back();
+    if (size_t at = line.find("bytes stack frame"); at != std::string::npos)
+      std::sscanf(line.c_str() + line.find_first_of("0123456789"),
+                  "%d bytes stack frame, %d bytes spill stores, %d bytes spill loads", &last.stackBytes,
+                  &last.spillStoreBytes, &last.spillLoadBytes);
+    if (size_t at = line.find("Used "); at != std::string::npos)
+      std::sscanf(line.c_str() + at, "Used %d registers", &last.registers);
+    if (size_t at = line.find(" bytes smem"); at != std::string::npos) {
+      size_t first = line.find_last_not_of("0123456789", at - 1) + 1;
+      last.sharedBytes = std::atoi(line.c_str() + first);
+    }
+  }
+  return kernels;
+}
+
+} // namespace falloff::cuda
