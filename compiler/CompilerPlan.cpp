@@ -200,9 +200,10 @@ static auto translated(Body body) {
 static std::optional<runtime::Recipe> parseRecipe(const std::string &name) {
   if (name.empty())
     return std::nullopt;
-  if (const runtime::Recipe *recipe = runtime::findRecipe(name))
-    return *recipe;
-  throw Error("expects recipe int8 or none, but got '" + name + "'");
+  std::string fault = runtime::recipeFault(name, runtime::BackEnd::Cpu);
+  if (!fault.empty())
+    throw Error(fault);
+  return *runtime::findRecipe(name, runtime::BackEnd::Cpu);
 }
 
 void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,

@@ -1,51 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The formulas of Recipe.h, in loops that compilers turn into vectors. Each rounding is one that IEEE 754 defines, so
-// whole numbers are the same on every machine; multiply-adds are not fused for the same reason.
+// whole numbers are the same on every machine; multiply-adds are not fused for the same reason (CMakeLists.txt).
 #include "runtime/Recipe.h"
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <limits>
-
-#pragma STDC FP_CONTRACT OFF
 
 namespace falloff::runtime {
 
-const Recipe *findRecipe(const std::string &name) {
-  static const Recipe int8;
-  return name == int8.name ? &int8 : nullptr;
+const Recipe *findRecipe(const std::string &name, BackEnd backEnd) {
+  // Of a GPU: a block of keys is what a step of the kernel takes, and its groups are the columns that one thread holds.
+  static const RowGroups row, columns = {0, 8, 2};
+  static const Recipe cpu[] = {{"int8", row, row, false}};
+  static const Recipe cuda[] = {{"int8", row, columns, false}, {"int8-fp8", row, columns, true}};
+  auto find = [&](const auto &recipes) -> const Recipe * {
+    for (const Recipe &recipe : recipes)
+      if (recipe.name == name)
+        return &recipe;
+    return nullptr;
+  };
+  return backEnd == BackEnd::Cpu ? find(cpu) : find(cuda);
 }
 
-/// Bits of the largest magnitude: as integers, magnitudes are in the order of their values, and NaN above infinity.
-static uint32_t largestMagnitude(const float *values, int64_t count) {
-  int32_t largest = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    int32_t bits;
-    std::memcpy(&bits, values + i, 4);
-    largest = std::max(largest, bits & 0x7fffffff);
-  }
-  return uint32_t(largest);
+std::string recipeFault(const std::string &name, BackEnd backEnd) {
+  if (findRecipe(name, backEnd))
+    return "";
+  if (backEnd == BackEnd::Cuda)
+    return "expects recipe int8, int8-fp8 or none, but got '" + name + "'";
+  if (findRecipe(name, BackEnd::Cuda))
+    return "expects recipe int8 or none on a processor, but got '" + name + "', which takes a CUDA device";
+  return "expects recipe int8 or none, but got '" + name + "'";
+}
+
+static unsigned largestMagnitude(const float *values, int64_t count) {
+  int32_t largest = 0; // signed: maxima of these are vectors everywhere
+  for (int64_t i = 0; i < count; ++i)
+    largest = std::max(largest, int32_t(recipe::magnitudeBits(values[i])));
+  return unsigned(largest);
 }
 
 float quantiseGroup(const float *group, int64_t count, int8_t *out) {
-  constexpr uint32_t infinity = 0x7f800000, least = uint32_t(127 - 100) << 23; // 2^-100
-  uint32_t bits = largestMagnitude(group, count);
-  if (bits < least || bits >= infinity) {
+  unsigned largest = largestMagnitude(group, count);
+  float scale = recipe::scaleOf(largest, recipe::int8Largest);
+  if (!recipe::isUsable(largest)) {
     std::memset(out, 0, size_t(count));
-    return bits < least ? 0 : std::numeric_limits<float>::quiet_NaN();
+    return scale;
   }
-  float largest;
-  std::memcpy(&largest, &bits, 4);
-  float inverse = float(int8Largest) / largest;
-  for (int64_t i = 0; i < count; ++i) {
-    float scaled = group[i] * inverse;
-    float shifted = scaled + 12582912.0f; // 1.5 * 2^23: rounds to a whole number, which stands in the low bits
-    uint32_t word;
-    std::memcpy(&word, &shifted, 4);
-    out[i] = int8_t(uint8_t(word));
-  }
-  return largest / float(int8Largest);
+  float inverse = recipe::inverseScaleOf(largest, recipe::int8Largest);
+  for (int64_t i = 0; i < count; ++i)
+    out[i] = int8_t(uint8_t(recipe::wholeInByte(group[i], inverse)));
+  return scale;
 }
 
 void KeySums::add(const float *row) {
@@ -61,16 +65,13 @@ void KeySums::add(const KeySums &other) {
 }
 
 void KeySums::writeMean(float *mean) const {
-  for (size_t d = 0; d < sums.size(); ++d) {
-    mean[d] = rows ? float(sums[d] / double(rows)) : 0;
-    if (!std::isfinite(mean[d]))
-      mean[d] = 0;
-  }
+  for (size_t d = 0; d < sums.size(); ++d)
+    mean[d] = recipe::meanOf(sums[d], double(rows));
 }
 
 void smoothKey(float *row, const float *mean, int64_t dim) {
   for (int64_t d = 0; d < dim; ++d)
-    row[d] -= mean[d];
+    row[d] = recipe::smoothed(row[d], mean[d]);
 }
 
 double smoothedLogSum(const float *query, const float *mean, int64_t dim, double scale) {

@@ -18,10 +18,15 @@ using runtime::TokenRange;
 static constexpr int64_t largestGroup = 16;
 
 std::string validate(const Recipe &recipe) {
-  for (int64_t rows : {recipe.queryRows, recipe.keyRows})
+  for (const runtime::RowGroups &groups : {recipe.queries, recipe.keys}) {
+    int64_t rows = groups.rows;
     if (rows < 1 || rows > largestGroup || (rows & (rows - 1)))
       return "expects groups of 1, 2, 4, 8 or 16 rows for recipe " + recipe.name + ", but got " + std::to_string(rows);
-  return "";
+    if (groups.perBlock() != 1)
+      return "expects groups of neighbouring rows for recipe " + recipe.name + ", but got " +
+             std::to_string(groups.perBlock()) + " groups to a block of rows";
+  }
+  return recipe.roundsValues ? "expects values that are not rounded, but recipe " + recipe.name + " rounds them" : "";
 }
 
 void readRow(const Rows &rows, int64_t token, float *out) {
@@ -127,9 +132,9 @@ void packInt8Keys(const KernelSpec &spec, const Recipe &recipe, const Rows &rows
                   const int32_t *tokens, int64_t depth, void *out, float *scales) {
   Group group;
   constexpr uint32_t unsignedBytes = 0x80808080u; // + 128
-  for (int64_t first = 0; first < spec.panel(); first += recipe.keyRows) {
-    group.round(rows, tokens + first, recipe.keyRows, mean);
-    for (int64_t i = 0; i < recipe.keyRows; ++i) {
+  for (int64_t first = 0; first < spec.panel(); first += recipe.keys.rows) {
+    group.round(rows, tokens + first, recipe.keys.rows, mean);
+    for (int64_t i = 0; i < recipe.keys.rows; ++i) {
       scales[first + i] = tokens[first + i] < 0 ? 0 : group.scale;
       scatter(spec.scoreProduct(), group.numbers + i * rows.dim, rows.dim, depth, spec.panel(), unsignedBytes,
               static_cast<uint32_t *>(out) + first + i);
@@ -149,9 +154,9 @@ void packInt8Queries(const KernelSpec &spec, const Recipe &recipe, const Rows &f
       first = row;
       size = std::min(spec.group(), rows - first);
     }
-    int64_t place = row % recipe.queryRows;
+    int64_t place = row % recipe.queries.rows;
     if (place == 0)
-      group.round(from, tokens + row, std::clamp<int64_t>(count - row, 0, recipe.queryRows), nullptr);
+      group.round(from, tokens + row, std::clamp<int64_t>(count - row, 0, recipe.queries.rows), nullptr);
     int8_t *numbers = group.numbers + place * dim;
     if (row >= count)
       std::memset(numbers, 0, size_t(dim));

@@ -12,6 +12,7 @@
 
 using namespace falloff;
 using namespace falloff::cpu;
+using runtime::BackEnd;
 using runtime::DType;
 using runtime::Recipe;
 using runtime::Tensor;
@@ -127,7 +128,7 @@ TEST(Int8, GroupsShareTheScaleOfTheirLargest) {
   }
   for (int64_t group : {1, 2, 4, 8, 16}) {
     Recipe recipe;
-    recipe.keyRows = recipe.queryRows = group;
+    recipe.keys.rows = recipe.queries.rows = group;
     std::vector<float> scales(panel), queryScales(panel);
     std::vector<int32_t> corrections(panel);
     std::vector<uint8_t> poisoned(panel);
@@ -153,14 +154,36 @@ TEST(Int8, GroupsShareTheScaleOfTheirLargest) {
 TEST(Int8, OddShapesOfGroupsAreRefused) {
   for (int64_t rows : {0, -1, 3, 32}) {
     Recipe recipe;
-    recipe.keyRows = rows;
+    recipe.keys.rows = rows;
     EXPECT_EQ(validate(recipe),
               "expects groups of 1, 2, 4, 8 or 16 rows for recipe int8, but got " + std::to_string(rows));
-    std::swap(recipe.keyRows, recipe.queryRows);
+    std::swap(recipe.keys, recipe.queries);
     EXPECT_NE(validate(recipe), "");
   }
-  EXPECT_EQ(validate(*runtime::findRecipe("int8")), "");
-  EXPECT_EQ(runtime::findRecipe("int4"), nullptr);
+  EXPECT_EQ(validate(*runtime::findRecipe("int8", BackEnd::Cpu)), "");
+  Recipe recipe = *runtime::findRecipe("int8", BackEnd::Cuda);
+  recipe.keys.rows = 16;
+  EXPECT_EQ(validate(recipe),
+            "expects groups of neighbouring rows for recipe int8, but got 4 groups to a block of rows");
+}
+
+TEST(Int8, BackEndsHaveTheirOwnRecipes) {
+  EXPECT_EQ(runtime::findRecipe("int4", BackEnd::Cuda), nullptr);
+  EXPECT_EQ(runtime::findRecipe("int8-fp8", BackEnd::Cpu), nullptr);
+  EXPECT_EQ(runtime::recipeFault("int8", BackEnd::Cpu), "");
+  EXPECT_EQ(runtime::recipeFault("int8-fp8", BackEnd::Cuda), "");
+  EXPECT_EQ(runtime::recipeFault("int4", BackEnd::Cpu), "expects recipe int8 or none, but got 'int4'");
+  EXPECT_EQ(runtime::recipeFault("int4", BackEnd::Cuda), "expects recipe int8, int8-fp8 or none, but got 'int4'");
+  EXPECT_EQ(runtime::recipeFault("int8-fp8", BackEnd::Cpu),
+            "expects recipe int8 or none on a processor, but got 'int8-fp8', which takes a CUDA device");
+}
+
+/// The groups of a GPU are the columns of scores that one of four threads holds.
+TEST(Int8, StridedGroupsAreColumnsOfAThread) {
+  runtime::RowGroups groups = runtime::findRecipe("int8", BackEnd::Cuda)->keys;
+  EXPECT_EQ(groups.perBlock(), 4);
+  for (int64_t row = 0; row < 128; ++row)
+    EXPECT_EQ(groups.groupOf(row), row / 2 % 4);
 }
 
 TEST(Int8, MeansSkipWhatIsMissing) {
