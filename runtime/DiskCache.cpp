@@ -169,13 +169,13 @@ std::optional<std::string> DiskCache::find(EntryKind kind, std::string_view key)
   return file;
 }
 
-bool DiskCache::store(EntryKind kind, std::string_view key, std::string_view value, std::string_view mlir) {
-  int64_t bytes = int64_t(value.size() + key.size() + mlir.size()) + 48;
+bool DiskCache::store(EntryKind kind, std::string_view key, std::string_view value, const CacheSource &source) {
+  int64_t bytes = int64_t(value.size() + key.size() + source.text.size()) + 48;
   if (bytes > options.maxBytes / 4 || !isWritable())
     return false;
   int error = 0;
-  if (!mlir.empty())
-    error = replaceFile(pathOf(kind, key, ".mlir"), {mlir});
+  if (!source.text.empty())
+    error = replaceFile(pathOf(kind, key, source.extension), {source.text});
   std::string path = pathOf(kind, key, ".entry"), file = writeEntry(key, value);
   if (error == 0)
     error = replaceFile(path, {file});
@@ -211,7 +211,7 @@ std::string DiskCache::getOrMake(EntryKind kind, std::string_view key, const std
     if (std::optional<std::string> found = find(kind, key)) // while waiting
       return std::move(*found);
     Made made = make();
-    store(kind, key, made.value, made.mlir);
+    store(kind, key, made.value, made.source);
     return std::move(made.value);
   }
   return make().value;

@@ -25,6 +25,12 @@ namespace falloff::runtime {
 enum class EntryKind : uint8_t { Kernel, Plan };
 const char *nameOf(EntryKind kind);
 
+/// What a value was made of, for people; kept beside it unless it is empty.
+struct CacheSource {
+  std::string text;
+  const char *extension = ".mlir"; ///< or ".cu"
+};
+
 class DiskCache {
 public:
   struct Options {
@@ -43,15 +49,14 @@ public:
   /// The value of a key, which now counts as used.
   std::optional<std::string> find(EntryKind kind, std::string_view key);
 
-  /// Keeps a value and beside it, unless it is empty, the MLIR that it was made of, for people. False where the disk
-  /// does not take it.
-  bool store(EntryKind kind, std::string_view key, std::string_view value, std::string_view mlir = {});
+  /// Keeps a value. False where the disk does not take it.
+  bool store(EntryKind kind, std::string_view key, std::string_view value, const CacheSource &source = CacheSource());
 
   /// What `find` gives, else what `make` gives, which is kept. Of all threads and processes that ask for a key at once
   /// one makes it, the others wait for its file; if it dies, the next one makes it. Exceptions of `make` pass through.
   struct Made {
     std::string value;
-    std::string mlir;
+    CacheSource source;
   };
   std::string getOrMake(EntryKind kind, std::string_view key, const std::function<Made()> &make);
 
@@ -59,7 +64,7 @@ public:
     EntryKind kind = EntryKind::Kernel;
     std::string name;     ///< file name without extension: the key's hash
     std::string key;      ///< empty if the file is no entry of this version
-    int64_t bytes = 0;    ///< with its MLIR
+    int64_t bytes = 0;    ///< with its source
     int64_t lastUsed = 0; ///< nanoseconds since 1970
   };
   /// Why it is not used, or cannot be written to; empty where neither is so. To find out it makes its folders, as a

@@ -49,15 +49,17 @@ bool isNameWith(std::string_view name, std::string_view extension) {
          name.find_first_not_of("0123456789abcdef") >= digits;
 }
 
-bool isNameInGroup(std::string_view name) { return isNameWith(name, ".entry") || isNameWith(name, ".mlir"); }
+bool isNameInGroup(std::string_view name) {
+  return isNameWith(name, ".entry") || isNameWith(name, ".mlir") || isNameWith(name, ".cu");
+}
 
-/// An entry and its MLIR, which live and go together.
+/// An entry and its source, which live and go together.
 struct FileGroup {
   EntryKind kind = EntryKind::Kernel;
   std::string name;
   std::vector<std::string> extensions;
   int64_t bytes = 0, entryBytes = -1;
-  int64_t lastUsed = 0; ///< of the entry; of its MLIR where there is none
+  int64_t lastUsed = 0; ///< of the entry; of its source where there is none
 };
 
 /// Groups of a kind; temporary files go to `temporary`.

@@ -6,8 +6,8 @@
 //   FALLOFF_CACHE_DIR      folder of the cache on disk; else $XDG_CACHE_HOME/falloff, else ~/.cache/falloff
 //   FALLOFF_DISABLE_CACHE  1: plans are made each time anew, and nothing is read from disk or written there; kernels
 //                          are still compiled once a process
-//   FALLOFF_DUMP_DIR       folder that every kernel's MLIR, LLVM IR, assembly and object file are written to; kernels
-//                          are then compiled even where the disk has them
+//   FALLOFF_DUMP_DIR       folder that every kernel's MLIR, LLVM IR, assembly and object file, or of a device CUDA C++,
+//                          PTX and cubin, are written to; kernels are then compiled even where the disk has them
 #ifndef FALLOFF_RUNTIME_SETTINGS_H
 #define FALLOFF_RUNTIME_SETTINGS_H
 

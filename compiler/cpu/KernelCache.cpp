@@ -80,7 +80,7 @@ Object objectOf(const std::string &what, Level level, const ModuleMaker &make) {
     std::string source;
     Object made = compileHere(what, level, make, &source);
     isNew = true;
-    return DiskCache::Made{std::move(made.bytes), std::move(source)};
+    return DiskCache::Made{std::move(made.bytes), {std::move(source), ".mlir"}};
   });
   return {std::move(bytes), isNew};
 }

@@ -5,7 +5,9 @@
 #define FALLOFF_RUNTIME_CUDA_KERNELIMAGE_H
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace falloff::cuda {
 
@@ -32,6 +34,14 @@ struct KernelImage {
   bool isPtx = false;
   std::string code; ///< cubin, or PTX text
 };
+
+/// An image as bytes, and back; none if they are no image that this version writes. They hold the shape and the code
+/// alone: whoever keeps them says what for.
+std::string writeImage(const KernelImage &image);
+std::optional<KernelImage> readImage(std::string_view bytes);
+
+/// "attention of bf16, int8, D 128", for people.
+std::string describe(const KernelShape &shape);
 
 } // namespace falloff::cuda
 

@@ -175,7 +175,7 @@ TEST(DiskCacheFaults, WritersKilledAtRandomPoints) {
     pid_t writer = start([&] {
       DiskCache own(path);
       for (uint64_t seed = uint64_t(round) * 1000;; ++seed)
-        own.store(EntryKind::Kernel, keyOf(int(seed % keys)), valueOf(int(seed % keys), seed), "source");
+        own.store(EntryKind::Kernel, keyOf(int(seed % keys)), valueOf(int(seed % keys), seed), {"source"});
       return 0;
     });
     usleep(random() % 4000);

@@ -49,7 +49,7 @@ TEST(DiskCache, KeepsAcrossInstances) {
   TemporaryFolder folder;
   DiskCache first(folder.path + "/deep/cache"), second(folder.path + "/deep/cache");
   EXPECT_FALSE(first.find(EntryKind::Kernel, "key"));
-  EXPECT_TRUE(first.store(EntryKind::Kernel, "key", "value", "source"));
+  EXPECT_TRUE(first.store(EntryKind::Kernel, "key", "value", {"source"}));
   EXPECT_EQ(second.find(EntryKind::Kernel, "key"), "value");
   EXPECT_FALSE(second.find(EntryKind::Plan, "key"));
   EXPECT_FALSE(second.find(EntryKind::Kernel, "other key"));
@@ -57,6 +57,11 @@ TEST(DiskCache, KeepsAcrossInstances) {
   for (const fs::path &file : filesIn(first.folder()))
     extensions.insert(file.extension());
   EXPECT_EQ(extensions, (std::set<std::string>{".entry", ".mlir"}));
+  EXPECT_TRUE(first.store(EntryKind::Kernel, "of a device", "value", {"source of a device", ".cu"}));
+  int sources = 0;
+  for (const fs::path &file : filesIn(first.folder()))
+    sources += file.extension() == ".cu" && contents(file) == "source of a device";
+  EXPECT_EQ(sources, 1);
   struct stat status;
   ASSERT_EQ(stat(first.folder().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0700u); // code lies here
@@ -114,7 +119,7 @@ TEST(DiskCache, BoundedByBytes) {
   options.maxBytes = 100000;
   DiskCache cache(folder.path, options);
   for (int i = 0; i < 60; ++i) {
-    ASSERT_TRUE(cache.store(EntryKind::Plan, "plan " + std::to_string(i), std::string(5000, 'x'), "text"));
+    ASSERT_TRUE(cache.store(EntryKind::Plan, "plan " + std::to_string(i), std::string(5000, 'x'), {"text"}));
     int64_t bytes = 0;
     for (const fs::path &file : filesIn(folder.path))
       bytes += int64_t(fs::file_size(file));
@@ -130,7 +135,7 @@ TEST(DiskCache, TrimRemovesTheOldestUsed) {
   DiskCache cache(folder.path);
   std::vector<std::string> keys = {"a", "b", "c", "d"};
   for (size_t i = 0; i < keys.size(); ++i) {
-    ASSERT_TRUE(cache.store(EntryKind::Kernel, keys[i], std::string(1000, 'x'), std::string(100, 's')));
+    ASSERT_TRUE(cache.store(EntryKind::Kernel, keys[i], std::string(1000, 'x'), {std::string(100, 's')}));
     std::string name = cache.entries().at(0).name;
     age(folder.path + "/kernels/" + name + ".entry", int(100 - i));
   }
@@ -153,14 +158,15 @@ TEST(DiskCache, TrimRemovesTheOldestUsed) {
 TEST(DiskCache, ClearLeavesNothing) {
   TemporaryFolder folder;
   DiskCache cache(folder.path);
-  ASSERT_TRUE(cache.store(EntryKind::Kernel, "key", "value", "source"));
+  ASSERT_TRUE(cache.store(EntryKind::Kernel, "key", "value", {"source"}));
+  ASSERT_TRUE(cache.store(EntryKind::Kernel, "of a device", "value", {"source", ".cu"}));
   ASSERT_TRUE(cache.store(EntryKind::Plan, "key", "value"));
   std::string name = "/" + std::string(31, '0') + "a";
   std::ofstream(folder.path + "/kernels" + name + ".mlir.123456.tmp") << "left by a process that died";
   std::ofstream(folder.path + "/locks" + name + ".lock");
   std::ofstream(folder.path + "/kernels" + name + ".entry") << "no entry";
-  EXPECT_EQ(cache.entries().size(), 3u);
-  EXPECT_EQ(cache.clear().entries, 3);
+  EXPECT_EQ(cache.entries().size(), 4u);
+  EXPECT_EQ(cache.clear().entries, 4);
   EXPECT_TRUE(filesIn(folder.path).empty());
   EXPECT_TRUE(cache.entries().empty());
   EXPECT_EQ(cache.clear().entries, 0);
@@ -184,7 +190,7 @@ TEST(DiskCache, ForeignFilesStay) {
   DiskCache::Options options;
   options.maxBytes = 100000;
   DiskCache cache(folder.path, options);
-  ASSERT_TRUE(cache.store(EntryKind::Kernel, "first", std::string(5000, 'x'), "source"));
+  ASSERT_TRUE(cache.store(EntryKind::Kernel, "first", std::string(5000, 'x'), {"source"}));
   std::string digits(32, '7');
   std::vector<std::string> foreign = {"my-video.mp4",
                                       "notes",
@@ -194,6 +200,7 @@ TEST(DiskCache, ForeignFilesStay) {
                                       "mine.entry",
                                       "mine.lock",
                                       "mine.mlir",
+                                      "mine.cu",
                                       "mine.abc123.tmp",
                                       digits,
                                       digits + ".mp4",
@@ -219,7 +226,7 @@ TEST(DiskCache, ForeignFilesStay) {
   EXPECT_GT(bytes, options.maxBytes / 2); // they are not counted either
   cache.trim(0);
   EXPECT_TRUE(cache.entries().empty());
-  ASSERT_TRUE(cache.store(EntryKind::Kernel, "last", "value", "source"));
+  ASSERT_TRUE(cache.store(EntryKind::Kernel, "last", "value", {"source"}));
   EXPECT_EQ(cache.clear().entries, 1);
   EXPECT_EQ(filesIn(folder.path).size(), paths.size());
   for (const std::string &path : paths)
