@@ -25,7 +25,8 @@ struct KernelShape {
   int32_t queryBlock = 0, keyBlock = 0; ///< lanes of a CTA's queries, and of a step's keys
   int32_t headDim = 0, valueDim = 0;    ///< padded: multiples of 32, at most 256
   int32_t threads = 0, stages = 0;
-  int32_t sharedBytes = 0; ///< dynamic shared memory of `falloff_attention`
+  int32_t residentBlocks = 0; ///< CTAs that the registers of a multiprocessor are left for (launch bounds)
+  int32_t sharedBytes = 0;    ///< dynamic shared memory of `falloff_attention`
 };
 
 struct KernelImage {

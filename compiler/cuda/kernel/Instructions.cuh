@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The PTX that C++ has no words for, one instruction a function. Volatile are those whose place matters: what reads or
+// fills shared memory behind the compiler's back must stay between the barriers that order it.
+
+/// Address of shared memory as PTX instructions take it.
+__device__ inline unsigned sharedAddress(const void *pointer) { return unsigned(__cvta_generic_to_shared(pointer)); }
+
+/// Begins to copy 16 bytes to shared memory, the first `bytes` of them from `source` and the rest zeros.
+__device__ inline void copyAsync(unsigned shared, const void *source, int bytes) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(source), "r"(bytes) : "memory");
+}
+
+/// Ends a group of copies: those that this thread has begun since the last.
+__device__ inline void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+/// Waits until all but the last `pending` groups of this thread have arrived. Other threads see them after a barrier.
+template <int pending>
+__device__ inline void waitForCopies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
+}
+
+__device__ inline void storeShared(unsigned shared, uint4 value) {
+  asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(shared), "r"(value.x), "r"(value.y), "r"(value.z),
+               "r"(value.w)
+               : "memory");
+}
+
+__device__ inline void storeShared(unsigned shared, unsigned value) {
+  asm volatile("st.shared.b32 [%0], %1;" ::"r"(shared), "r"(value) : "memory");
+}
+
+__device__ inline uint4 loadShared(unsigned shared) {
+  uint4 value;
+  asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
+               : "r"(shared)
+               : "memory");
+  return value;
+}
+
+/// Four matrices of 8 rows of 16 bytes; lanes 8i to 8i + 7 name the rows of matrix i.
+__device__ inline void loadMatrices(unsigned (&value)[4], unsigned shared) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(value[0]), "=r"(value[1]), "=r"(value[2]), "=r"(value[3])
+               : "r"(shared));
+}
+
+/// The same with each 8 x 8 matrix of 16-bit elements transposed.
+__device__ inline void loadTransposed(unsigned (&value)[4], unsigned shared) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(value[0]), "=r"(value[1]), "=r"(value[2]), "=r"(value[3])
+               : "r"(shared));
+}
+
+/// sum += A B for 16 x 16 and 16 x 8 matrices of the tensors' type.
+__device__ inline void multiplyAdd(float (&sum)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+  if constexpr (isBf16)
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  else
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+        "{%0, %1, %2, %3};"
+        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// Two numbers rounded to the tensors' type, the first in the low half.
+__device__ inline unsigned pack(float low, float high) {
+  unsigned both;
+  if constexpr (isBf16)
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+  else
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+  return both;
+}
+
+__device__ inline float powerOfTwo(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+__device__ inline float logarithmOfTwo(float x) {
+  float y;
+  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+constexpr unsigned allLanes = 0xffffffff;
+
+/// The largest of the four lanes that share the rows of an accumulator.
+__device__ inline float quadMaximum(float x) {
+  x = fmaxf(x, __shfl_xor_sync(allLanes, x, 1));
+  return fmaxf(x, __shfl_xor_sync(allLanes, x, 2));
+}
+
+__device__ inline float quadSum(float x) {
+  x += __shfl_xor_sync(allLanes, x, 1);
+  return x + __shfl_xor_sync(allLanes, x, 2);
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which of a lane's own scores are kept. Bit 8 (j % 4) + 2 r + e of word j / 4 stands for key 8 j + 2 (lane % 4) + e of
+// the block and row r = 2 rowTile + half. The bits are made before the scores are, when registers are free.
+
+struct Kept {
+  unsigned bits[keyWords];
+
+  __device__ bool keeps(int rowTile, int half, int j, int e) const {
+    return bits[j / 4] >> (8 * (j % 4) + 2 * (2 * rowTile + half) + e) & 1;
+  }
+};
+
+/// Pairs of a tested tile, by the functor.
+__device__ inline void keepTested(Kept &kept, const PlanTable &plan, const AttentionArguments &a, const Step &step,
+                                  int queryLane) {
+  if constexpr (functorTests) {
+    constexpr int rows = 2 * rowTiles;
+    FunctorQuery query[rows];
+#pragma unroll
+    for (int row = 0; row < rows; ++row)
+      query[row] = functorQuery(plan, plan.queryCoordinates + queryLane + queryOf(row / 2, row % 2), a.queryLanes);
+    const unsigned fills = step.test - 1;
+    const int *keys = plan.keyCoordinates + step.keyLane + 2 * (laneId() % 4);
+#pragma unroll
+    for (int word = 0; word < keyWords; ++word) {
+      unsigned passed = 0;
+      // One copy of the functor a row is enough: its size is the pattern's.
+#pragma unroll 1
+      for (int i = 0; i < 8; ++i) {
+        const FunctorKey key = functorKey(plan, keys + 32 * word + i / 2 * 8 + i % 2, a.keyLanes);
+        unsigned here = 0;
+#pragma unroll
+        for (int row = 0; row < rows; ++row) {
+          bool keeps = contains(plan, query[row], key);
+          if (fills != 0)
+            keeps = keeps || allowed(plan, fills, query[row], key);
+          here |= unsigned(keeps) << 2 * row;
+        }
+        passed |= here << (i / 2 * 8 + i % 2);
+      }
+      kept.bits[word] &= passed;
+    }
+  }
+}
+
+__device__ inline Kept keptOf(const PlanTable &plan, const AttentionArguments &a, const Step &step, int queryLane) {
+  Kept kept;
+#pragma unroll
+  for (int word = 0; word < keyWords; ++word)
+    kept.bits[word] = (step.valid[word] >> 2 * (laneId() % 4) & 0x03030303) * 0x55;
+  if (step.test != 0)
+    keepTested(kept, plan, a, step, queryLane);
+  return kept;
+}
+
+/// Scores that are not kept weigh nothing.
+__device__ inline void applyMask(float (&scores)[rowTiles][keyBlock / 8][4], const Kept &kept) {
+#pragma unroll
+  for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+#pragma unroll
+    for (int j = 0; j < keyBlock / 8; ++j)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        scores[rowTile][j][i] = kept.keeps(rowTile, i / 2, j, i % 2) ? scores[rowTile][j][i] : -infinity;
+}

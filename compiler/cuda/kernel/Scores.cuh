@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// S = Q K^T in the tensors' type. Queries wait in shared memory: registers hold the outputs. A recipe with another
+// product brings a part of its own in place of this one, with the same members.
+
+class Scores {
+public:
+  using QueryTile = SharedTile<queryBlock, headDim * 2>;
+  using KeyTile = SharedTile<keyBlock, headDim * 2>;
+  static constexpr int queryBytes = QueryTile::bytes, keyBytes = KeyTile::bytes; ///< a stage, of keys
+
+  /// `queries` is where the block of queries lies, `keys` the ring of stages.
+  __device__ Scores(const AttentionArguments &a, int keyHead, unsigned queries, unsigned keys)
+      : gather(a.k, keyHead, a.firstKey, a.headDim), queries(queries), keys(keys),
+        queryLane(queries + rowsFirst<QueryTile>(warpId() * rowTiles * 16)), keyLane(columnsFirst<KeyTile>(0)),
+        scale(a.scale) {}
+
+  /// Begins to copy the queries. Called once, before the loop.
+  __device__ void copyQueries(const AttentionArguments &a, int head, int firstLane, MissingTokens missing) {
+    RowTokens<queryBlock> tokens;
+    tokens.load(a.queryTokens + firstLane, missing);
+    Gather<queryBlock, headDim>(a.q, head, a.firstQuery, a.headDim).copy(queries, tokens);
+  }
+  /// Whether prepareQueries must be called, once the queries have arrived, between two barriers.
+  __device__ static bool preparesQueries(const AttentionArguments &a) { return a.negate != 0; }
+  /// Turns the sign of the queries: scores have a factor above 0, so that the largest score weighs most.
+  __device__ void prepareQueries(const AttentionArguments &) {
+    for (int at = threadId() * 16; at < queryBytes; at += threads * 16) {
+      const uint4 x = loadShared(queries + at);
+      const unsigned sign = 0x80008000;
+      storeShared(queries + at, {x.x ^ sign, x.y ^ sign, x.z ^ sign, x.w ^ sign});
+    }
+  }
+  /// Begins to copy a block of keys. `keyLane` is the block's first.
+  __device__ void copyKeys(int stage, int, const RowTokens<keyBlock> &tokens) const {
+    gather.copy(keys + stage * keyBytes, tokens);
+  }
+
+  /// Scores of this warp's queries and the block in a stage, times factor() in powers of two.
+  __device__ void multiply(float (&scores)[rowTiles][keyBlock / 8][4], int stage) const {
+    const unsigned lane = keys + stage * keyBytes + keyLane;
+#pragma unroll
+    for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+#pragma unroll
+      for (int j = 0; j < keyBlock / 8; ++j)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          scores[rowTile][j][i] = 0;
+#pragma unroll
+    for (int k = 0; k < headDim / 16; ++k) {
+      unsigned a[rowTiles][4];
+#pragma unroll
+      for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+        loadMatrices(a[rowTile], QueryTile::advance(queryLane, 2 * k) + rowTile * 16 * QueryTile::blockBytes);
+#pragma unroll
+      for (int j = 0; j < keyBlock / 16; ++j) {
+        unsigned b[4];
+        loadMatrices(b, KeyTile::advance(lane, 2 * k) + j * 16 * KeyTile::blockBytes);
+#pragma unroll
+        for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
+          multiplyAdd(scores[rowTile][2 * j], a[rowTile], b[0], b[1]);
+          multiplyAdd(scores[rowTile][2 * j + 1], a[rowTile], b[2], b[3]);
+        }
+      }
+    }
+  }
+  /// What turns a score of this lane into powers of two; above 0.
+  __device__ float factor(int, int) const { return scale; }
+  /// What is added to the natural log-sum-exp of a row.
+  __device__ float shift(int, int) const { return 0; }
+
+private:
+  Gather<keyBlock, headDim> gather;
+  unsigned queries, keys;
+  unsigned queryLane, keyLane;
+  float scale;
+};
