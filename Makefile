@@ -4,6 +4,7 @@
 #   make demo [VIDEO=clip.mp4]   denoises a video by attention, dense, radial and windowed
 #   make check                   builds, lints and runs every test, those under the sanitizers too
 #   make wheel                   makes dist/: the sdist, and a wheel that needs no LLVM where it runs
+#   make gpu-bundle              packs what tests and measures Falloff on a machine with a GPU
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 BUILD := build/release
 ASAN := build/asan
@@ -13,10 +14,10 @@ PYTHON_BIN := .venv/bin
 VIDEO ?=
 
 .PHONY: help demo check bench fuzz setup setup-system setup-python build lint format docs clean distclean
-.PHONY: check-lit check-unit check-python check-asan build-asan wheel check-wheel
+.PHONY: check-lit check-unit check-python check-asan build-asan wheel check-wheel gpu-bundle check-gpu-bundle
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo "also: build lint format docs bench fuzz clean distclean check-lit check-unit check-python check-asan check-wheel"
+	@sed -n 's/^#   //p' Makefile; echo "also: build lint format docs bench fuzz clean distclean check-lit check-unit check-python check-asan check-wheel check-gpu-bundle"
 
 setup-system:
 	@bash scripts/setup-system.sh
@@ -79,6 +80,13 @@ wheel: setup-python
 
 check-wheel: wheel
 	@$(PYTHON_BIN)/python scripts/check_wheel.py
+
+# Not part of check: the suite inside needs a GPU, and the module's build takes a minute and a half.
+gpu-bundle: setup-python
+	@$(PYTHON_BIN)/python scripts/gpu_bundle.py
+
+check-gpu-bundle: gpu-bundle
+	@$(PYTHON_BIN)/python scripts/check_gpu_bundle.py
 
 # ---- the rest
 

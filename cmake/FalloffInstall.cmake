@@ -8,7 +8,8 @@ include(CMakePackageConfigHelpers)
 # The objects of the door and of plain data themselves: from an archive only what is referred to would be linked.
 add_library(Falloff SHARED $<TARGET_OBJECTS:FalloffCompiler> $<TARGET_OBJECTS:FalloffRuntime>)
 target_link_libraries(Falloff PRIVATE FalloffCompiler)
-falloff_export_only(Falloff ${PROJECT_SOURCE_DIR}/compiler/exports.map)
+set(FALLOFF_EXPORTS ${PROJECT_SOURCE_DIR}/compiler/exports.map CACHE FILEPATH "version script: what libfalloff shows")
+falloff_export_only(Falloff ${FALLOFF_EXPORTS})
 target_compile_features(Falloff INTERFACE cxx_std_17)
 target_sources(Falloff INTERFACE FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES
   ${PROJECT_SOURCE_DIR}/compiler/Compiler.h ${PROJECT_SOURCE_DIR}/runtime/Plan.h ${PROJECT_SOURCE_DIR}/runtime/Tensor.h)
