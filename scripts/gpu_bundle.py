@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes build/gpu-bundle/falloff-gpu.tar.xz: what measures and tests Falloff on a machine with a GPU.
+"""Makes build/gpu-bundle/falloff-gpu.tar.xz: what tests and measures Falloff where there is a GPU.
 
 python scripts/gpu_bundle.py
 
@@ -67,7 +67,9 @@ def sources() -> list[str]:
         if name.startswith(tuple(f"{folder}/" for folder in FOLDERS))
         and Path(name).suffix in SUFFIXES
     }
-    benchmarks = {name for name in listed if name.startswith("benchmarks/") and name.endswith(".py")}
+    benchmarks = {
+        name for name in listed if name.startswith("benchmarks/") and name.endswith(".py")
+    }
     return sorted(n for n in {*FILES, *headers, *folders, *benchmarks} if (ROOT / n).is_file())
 
 

@@ -57,12 +57,19 @@ def run(command: list[str]) -> None:
 def main() -> None:
     libraries = sorted((ROOT / "lib").glob("libfalloff.so.*"))
     if len(libraries) != 1:
-        fail(f"expects one libfalloff.so in {ROOT / 'lib'}, but found {len(libraries)}; this runs in "
-             "the folder that `make gpu-bundle` packs")
+        fail(
+            f"expects one libfalloff.so in {ROOT / 'lib'}, but found {len(libraries)}; "
+            "this runs in the folder that `make gpu-bundle` packs"
+        )
     OBJECTS.mkdir(parents=True, exist_ok=True)
     sources = sorted((ROOT / "python" / "bindings").glob("*.cpp"))
-    headers = newest([path for folder in ("python", "runtime", "compiler")
-                      for path in (ROOT / folder).rglob("*.h")])
+    headers = newest(
+        [
+            path
+            for folder in ("python", "runtime", "compiler")
+            for path in (ROOT / folder).rglob("*.h")
+        ]
+    )
     flags = ["-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-Wall", *includes()]
     tag = sysconfig.get_config_var("SOABI")
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine that the suite runs on, and its options.
 
-    python -m pytest tests/gpu                                    # the GPU of this machine, by torch
-    python -m pytest tests/gpu --driver …/libcuda.so.1            # what that (simulated) driver gives
+    python -m pytest tests/gpu                            # the GPU of this machine, by torch
+    python -m pytest tests/gpu --driver …/libcuda.so.1    # what that (simulated) driver gives
     python -m pytest tests/gpu --cases 200 --first-seed 1000
 
 Without a device every test is skipped and says why. What needs torch on a device, a second device

@@ -29,9 +29,7 @@ def attention(
         torch.backends.cuda.matmul.allow_tf32 = before
 
 
-def _attention(
-    q: Any, k: Any, v: Any, pairs: npt.NDArray[np.bool_], scale: float | None
-) -> Exact:
+def _attention(q: Any, k: Any, v: Any, pairs: npt.NDArray[np.bool_], scale: float | None) -> Exact:
     import torch
 
     batch, queries, heads, dim = q.shape

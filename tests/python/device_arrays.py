@@ -70,6 +70,34 @@ class Driver:
     def synchronise(self) -> None:
         self.call("cuCtxSynchronize")
 
+    def launch(
+        self,
+        ptx: str,
+        kernel: str,
+        arguments: Sequence[DeviceArray | ctypes.c_int],
+        *,
+        grid: int = 1,
+        block: int = 32,
+        shared_bytes: int = 0,
+    ) -> None:
+        """Loads PTX, launches an entry point of it once, and waits. Arguments are arrays, passed as
+        their addresses, or C integers."""
+        module, function = ctypes.c_void_p(), ctypes.c_void_p()
+        self.call("cuModuleLoadData", ctypes.byref(module), ptx.encode())
+        try:
+            self.call("cuModuleGetFunction", ctypes.byref(function), module, kernel.encode())
+            values = [
+                ctypes.c_uint64(value.address) if isinstance(value, DeviceArray) else value
+                for value in arguments
+            ]
+            pointers = [ctypes.cast(ctypes.pointer(v), ctypes.c_void_p) for v in values]
+            packed = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
+            sizes = (grid, 1, 1, block, 1, 1, shared_bytes)
+            self.call("cuLaunchKernel", function, *sizes, None, packed, None)
+            self.synchronise()
+        finally:
+            self.library.cuModuleUnload(module)
+
     def array(self, values: Array) -> DeviceArray:
         """A copy on the device with the strides that `values` has, gaps included."""
         low, high = _reach(values.shape, values.strides, values.itemsize)
@@ -77,8 +105,12 @@ class Driver:
         made.strides, made.offset = tuple(values.strides), -low
         if values.size:
             first = values.__array_interface__["data"][0] + low
-            self.call("cuMemcpyHtoD_v2", made.memory.address, ctypes.c_void_p(first),
-                      ctypes.c_size_t(high - low))
+            self.call(
+                "cuMemcpyHtoD_v2",
+                made.memory.address,
+                ctypes.c_void_p(first),
+                ctypes.c_size_t(high - low),
+            )
         return made
 
     def empty(self, shape: Sequence[int], dtype: Any) -> DeviceArray:
@@ -132,8 +164,12 @@ class DeviceArray:
         if raw.size:
             self.driver.synchronise()
             source = ctypes.c_uint64(self.address + low)
-            self.driver.call("cuMemcpyDtoH_v2", raw.ctypes.data_as(ctypes.c_void_p), source,
-                             ctypes.c_size_t(raw.size))
+            self.driver.call(
+                "cuMemcpyDtoH_v2",
+                raw.ctypes.data_as(ctypes.c_void_p),
+                source,
+                ctypes.c_size_t(raw.size),
+            )
         view = np.ndarray(self.shape, self.dtype, raw, -low, self.strides)
         return np.array(view)
 
