@@ -60,6 +60,19 @@ public:
     return flight->landed.get();
   }
 
+  /// Drops a value that turned out to be of no use.
+  void remove(const Hash128 &key) {
+    Pointer dropped;
+    std::unique_lock<std::shared_mutex> lock(mutex);
+    auto found = entries.find(key);
+    if (found == entries.end())
+      return;
+    dropped = std::move(found->second.value);
+    total -= found->second.bytes;
+    entries.erase(found);
+    lock.unlock(); // before the value goes
+  }
+
   void clear() {
     Entries dropped;
     std::unique_lock<std::shared_mutex> lock(mutex);

@@ -4,6 +4,7 @@
 #include "runtime/Settings.h"
 #include <cstdlib>
 #include <filesystem>
+#include <stdexcept>
 
 namespace falloff::runtime {
 
@@ -32,6 +33,13 @@ std::string cacheFolder() {
   if (std::string home = variable("HOME"); !home.empty())
     return absolute(home + "/.cache/falloff");
   return "";
+}
+
+CudaImage cudaImage() {
+  std::string value = variable("FALLOFF_CUDA_IMAGE");
+  if (!value.empty() && value != "cubin" && value != "ptx")
+    throw std::runtime_error("expects FALLOFF_CUDA_IMAGE to be cubin or ptx, but got '" + value + "'");
+  return value == "ptx" ? CudaImage::Ptx : CudaImage::Cubin;
 }
 
 std::string dumpFolder() {

@@ -8,6 +8,7 @@
 //                          are still compiled once a process
 //   FALLOFF_DUMP_DIR       folder that every kernel's MLIR, LLVM IR, assembly and object file, or of a device CUDA C++,
 //                          PTX and cubin, are written to; kernels are then compiled even where the disk has them
+//   FALLOFF_CUDA_IMAGE     ptx: kernels of NVIDIA devices go to the driver as PTX, which it compiles; else cubin
 #ifndef FALLOFF_RUNTIME_SETTINGS_H
 #define FALLOFF_RUNTIME_SETTINGS_H
 
@@ -22,6 +23,11 @@ std::string cacheFolder();
 
 /// Empty where nothing is to be dumped.
 std::string dumpFolder();
+
+/// What kernels of devices are compiled to.
+enum class CudaImage { Cubin, Ptx };
+/// Throws std::runtime_error where the variable is neither.
+CudaImage cudaImage();
 
 } // namespace falloff::runtime
 

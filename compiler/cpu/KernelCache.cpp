@@ -5,16 +5,15 @@
 #include "compiler/cpu/CompilerVersion.h"
 #include "compiler/cpu/Target.h"
 #include "runtime/DiskCache.h"
+#include "runtime/Dump.h"
 #include "runtime/Log.h"
 #include "runtime/MemoryCache.h"
 #include "runtime/Settings.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/TargetParser/Host.h"
-#include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <cstdio>
-#include <system_error>
 
 namespace falloff::cpu {
 namespace {
@@ -42,20 +41,12 @@ void report(const char *how, const std::string &what, Level level, double second
 /// Writes everything about a kernel where FALLOFF_DUMP_DIR says.
 void dump(const std::string &folder, const std::string &what, Level level, const ModuleMaker &make,
           const std::string &object) {
-  std::string name = title(what);
-  std::replace(name.begin(), name.end(), ' ', '-');
-  name += std::string("-") + nameOf(level) + "-" + runtime::hash128(what).hex().substr(0, 8);
-  std::pair<const char *, std::string> files[] = {{".mlir", print(level, make, Listing::Mlir)},
-                                                  {".ll", print(level, make, Listing::Llvm)},
-                                                  {".s", print(level, make, Listing::Assembly)},
-                                                  {".o", object}};
-  int error = runtime::makeFolders(folder);
-  for (const auto &[extension, text] : files)
-    if (error == 0)
-      error = runtime::replaceFile(folder + "/" + name + extension, {text});
-  if (error != 0)
-    log(LogLevel::Warning,
-        "cannot write kernels to FALLOFF_DUMP_DIR, '" + folder + "': " + std::generic_category().message(error));
+  std::string stem = title(what) + "-" + nameOf(level) + "-" + runtime::hash128(what).hex().substr(0, 8);
+  runtime::dumpFiles(folder, stem,
+                     {{".mlir", print(level, make, Listing::Mlir)},
+                      {".ll", print(level, make, Listing::Llvm)},
+                      {".s", print(level, make, Listing::Assembly)},
+                      {".o", object}});
 }
 
 /// Object code, and whether it was compiled here.

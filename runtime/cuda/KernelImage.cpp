@@ -14,7 +14,7 @@ std::string writeImage(const KernelImage &image) {
   for (int64_t number : {imageVersion, int64_t(shape.element), int64_t(shape.arithmetic), int64_t(shape.aligned)})
     writer.number(number);
   for (int32_t number : {shape.queryBlock, shape.keyBlock, shape.headDim, shape.valueDim, shape.threads, shape.stages,
-                         shape.sharedBytes, image.architecture, int32_t(image.isPtx)})
+                         shape.residentBlocks, shape.sharedBytes, image.architecture, int32_t(image.isPtx)})
     writer.number(int64_t(number));
   writer.text(image.code);
   return std::move(writer.bytes);
@@ -27,7 +27,7 @@ std::optional<KernelImage> readImage(std::string_view bytes) {
   int64_t version = reader.number<int64_t>(), element = reader.number<int64_t>(), arithmetic = reader.number<int64_t>();
   int64_t aligned = reader.number<int64_t>(), isPtx = 0;
   for (int32_t *number : {&shape.queryBlock, &shape.keyBlock, &shape.headDim, &shape.valueDim, &shape.threads,
-                          &shape.stages, &shape.sharedBytes, &image.architecture}) {
+                          &shape.stages, &shape.residentBlocks, &shape.sharedBytes, &image.architecture}) {
     int64_t wide = reader.number<int64_t>();
     *number = int32_t(wide);
     if (*number != wide || wide < 0)

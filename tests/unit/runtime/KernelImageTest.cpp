@@ -10,7 +10,7 @@ namespace {
 
 KernelImage smallImage() {
   KernelImage image;
-  image.shape = {Element::F16, Arithmetic::Int8Fp8, false, 128, 64, 96, 160, 256, 3, 98304};
+  image.shape = {Element::F16, Arithmetic::Int8Fp8, false, 128, 64, 96, 160, 256, 3, 2, 98304};
   image.architecture = 89;
   image.isPtx = true;
   image.code = std::string("code\0with zeros", 15);
@@ -34,6 +34,7 @@ TEST(KernelImage, IsReadAsWritten) {
   EXPECT_EQ(read->shape.valueDim, 160);
   EXPECT_EQ(read->shape.threads, 256);
   EXPECT_EQ(read->shape.stages, 3);
+  EXPECT_EQ(read->shape.residentBlocks, 2);
   EXPECT_EQ(read->shape.sharedBytes, 98304);
 }
 
@@ -42,12 +43,12 @@ TEST(KernelImage, OtherBytesAreRefused) {
   for (size_t size = 0; size < bytes.size(); ++size)
     EXPECT_FALSE(readImage(bytes.substr(0, size))) << size;
   EXPECT_FALSE(readImage(bytes + std::string(8, '\0')));
-  for (size_t number : {0, 1, 2, 3, 12}) { // version, element, arithmetic, aligned, isPtx
+  for (size_t number : {0, 1, 2, 3, 13}) { // version, element, arithmetic, aligned, isPtx
     std::string changed = bytes;
     changed[8 * number] = 9;
     EXPECT_FALSE(readImage(changed)) << number;
   }
-  for (size_t number = 4; number < 12; ++number) {
+  for (size_t number = 4; number < 13; ++number) {
     std::string changed = bytes;
     changed[8 * number + 7] = char(0x80); // below 0
     EXPECT_FALSE(readImage(changed)) << number;
