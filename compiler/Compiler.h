@@ -154,15 +154,33 @@ public:
 struct AttentionOptions {
   std::optional<float> scale;       ///< default 1/sqrt(head dimension)
   std::vector<int64_t> textLengths; ///< per batch entry, for the segment with axis `token`; empty: whole
-  int threads = 0;                  ///< 0: all processors this process may use
-  std::string features;             ///< "native" or empty, "avx512vnni", "avx512", "avx2", "generic"
-  std::string recipe;               ///< of q k^T: empty (in the tensors' type), or "int8" (runtime/Recipe.h)
+  std::string recipe;               ///< empty (q k^T in the tensors' type), "int8" or "int8-fp8" (runtime/Recipe.h)
+  // On the CPU alone.
+  int threads = 0;      ///< 0: all processors this process may use
+  std::string features; ///< "native" or empty, "avx512vnni", "avx512", "avx2", "generic"
+  // On CUDA devices alone.
+  void *stream = nullptr;     ///< a CUstream, which is a cudaStream_t; null: the device's default stream
+  void *workspace = nullptr;  ///< on the tensors' device, at a multiple of 256 bytes
+  int64_t workspaceBytes = 0; ///< what `prepare` returns, or more
 };
 
 /// out = softmax(scale q k^T, over the plan's pairs) v. All tensors are views in (batch, tokens, heads, dim) order of
 /// any strides; `lse` is float32 (batch, heads, queries) or empty. Query head h reads key head h / (heads / key heads).
+/// Types: float32 or bfloat16 on the CPU; float16 or bfloat16 on a CUDA device.
+///
+/// On a CUDA device the work is queued on the stream, and nothing is waited for or allocated, but by a first call that
+/// `prepare` did not come before.
 void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
                const runtime::Tensor &out, const runtime::Tensor &lse, const AttentionOptions &options);
+
+/// Compiles the kernels that `attention` would run over such tensors, and uploads the plan where they lie on a CUDA
+/// device; reads no element of them. Returns the bytes of workspace that `attention` takes: 0 on the CPU. Cheap where
+/// all is there.
+int64_t prepare(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
+                const AttentionOptions &options);
+
+/// What PlanOptions::target calls a CUDA device: "sm_90".
+std::string cudaTarget(int device);
 
 /// The kernels that `attention` would run, at any head dimension: stage "mlir", "llvm" or "asm".
 std::string printKernel(const Plan &plan, const std::string &dtype, const std::string &stage,

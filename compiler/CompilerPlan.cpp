@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Plan and attention: from a mask or from blocks of the user's own to a schedule, and from there to kernels.
+// Plan: from a mask or from blocks of the user's own to a schedule.
 
 #include "compiler/CompilerImpl.h"
 #include "compiler/Diagnostics.h"
 #include "compiler/PlanCache.h"
-#include "compiler/cpu/Attention.h"
-#include "compiler/cpu/Target.h"
 #include "compiler/passes/Planner.h"
 #include "compiler/passes/TilePairs.h"
-#include "llvm/Config/llvm-config.h"
 #include <algorithm>
 #include <cmath>
-#include <new>
 
 using namespace mlir;
 
@@ -177,67 +173,6 @@ Plan Plan::fromBlockMask(const std::vector<std::vector<uint8_t>> &blocks, int64_
   auto impl = std::make_shared<Impl>();
   impl->plan = std::move(made);
   return Plan(std::move(impl));
-}
-
-static const SetProgram *programOf(const Plan &plan) {
-  return plan.impl->classes.empty() ? nullptr : &plan.impl->classes[0].program();
-}
-
-/// Runs `body`, turning what the back end throws into Error; want of memory stays what it is.
-template <typename Body>
-static auto translated(Body body) {
-  try {
-    return body();
-  } catch (const Error &) {
-    throw;
-  } catch (const std::bad_alloc &) {
-    throw;
-  } catch (const std::exception &error) {
-    throw Error(error.what());
-  }
-}
-
-static std::optional<runtime::Recipe> parseRecipe(const std::string &name) {
-  if (name.empty())
-    return std::nullopt;
-  std::string fault = runtime::recipeFault(name, runtime::BackEnd::Cpu);
-  if (!fault.empty())
-    throw Error(fault);
-  return *runtime::findRecipe(name, runtime::BackEnd::Cpu);
-}
-
-void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
-               const runtime::Tensor &out, const runtime::Tensor &lse, const AttentionOptions &options) {
-  cpu::Options launch;
-  launch.scale = options.scale;
-  launch.textLengths = options.textLengths;
-  launch.threads = options.threads;
-  launch.features = options.features;
-  launch.recipe = parseRecipe(options.recipe);
-  translated([&] { cpu::attention(plan.data(), programOf(plan), q, k, v, out, lse, launch); });
-}
-
-static runtime::DType parseDType(const std::string &text) {
-  if (text == "bf16")
-    return runtime::DType::BF16;
-  if (text == "fp32")
-    return runtime::DType::F32;
-  throw Error("expects dtype bf16 or fp32, but got '" + text + "'");
-}
-
-std::string printKernel(const Plan &plan, const std::string &dtype, const std::string &stage,
-                        const std::string &features, const std::string &recipe) {
-  bool quantised = parseRecipe(recipe).has_value();
-  return translated(
-      [&] { return cpu::printKernel(plan.data(), programOf(plan), parseDType(dtype), stage, features, quantised); });
-}
-
-std::string describeTarget(const std::string &features) {
-  return translated([&] { return cpu::describeTarget(features); });
-}
-
-Toolchain toolchain() {
-  return {LLVM_VERSION_STRING, cpu::hostName(), cpu::nameOf(cpu::hostLevel()), cpu::hostVectorFeatures()};
 }
 
 } // namespace falloff

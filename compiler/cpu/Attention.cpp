@@ -12,7 +12,6 @@
 #include "runtime/TensorCheck.h"
 #include "runtime/ThreadPool.h"
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -380,13 +379,19 @@ void Call::merge(int64_t batch, int64_t head, uint32_t row, const PieceResult *p
 
 } // namespace
 
-std::string validate(const runtime::Plan &plan, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &out,
-                     const Tensor &lse, const Options &options) {
+static std::string checkPlace(const Tensor &q) {
   if (q.device != runtime::hostDevice)
     return "expects q on the CPU, but got " + runtime::nameOfDevice(q.device);
   if (q.dtype == DType::F16)
     return "expects tensors of float32 or bfloat16 on the CPU, but got float16";
-  std::string error = checkInputs(plan, q, k, v, options.textLengths);
+  return "";
+}
+
+std::string validate(const runtime::Plan &plan, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &out,
+                     const Tensor &lse, const Options &options) {
+  std::string error = checkPlace(q);
+  if (error.empty())
+    error = checkInputs(plan, q, k, v, options.textLengths);
   return error.empty() ? checkOutputs(plan, q, v, out, lse) : error;
 }
 
@@ -400,14 +405,17 @@ void attention(const runtime::Plan &plan, const SetProgram *program, const Tenso
   Call(plan, program, q, k, v, out, lse, options).run();
 }
 
-double compileKernels(const runtime::Plan &plan, const SetProgram *program, DType dtype, const std::string &features,
-                      bool quantised) {
-  auto start = std::chrono::steady_clock::now();
-  Kernels kernels = compile(plan, program, specFor(parseLevel(features), dtype, quantised));
+void prepare(const runtime::Plan &plan, const SetProgram *program, const Tensor &q, const Tensor &k, const Tensor &v,
+             const Options &options) {
+  std::string error = checkPlace(q);
+  if (error.empty())
+    error = checkInputs(plan, q, k, v, options.textLengths);
+  if (!error.empty())
+    throw std::invalid_argument(error);
+  Kernels kernels = compile(plan, program, specFor(parseLevel(options.features), q.dtype, options.recipe.has_value()));
   kernels.step->find("step");
   if (kernels.functor)
     kernels.functor->find("pairs");
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 std::string printKernel(const runtime::Plan &plan, const SetProgram *program, DType dtype, const std::string &stage,

@@ -42,9 +42,9 @@ std::string validate(const runtime::Plan &plan, const runtime::Tensor &q, const 
                      const runtime::Tensor &v, const runtime::Tensor &out, const runtime::Tensor &lse,
                      const Options &options);
 
-/// Compiles what `attention` would need, so that a first call does not; returns the seconds it took.
-double compileKernels(const runtime::Plan &plan, const SetProgram *program, runtime::DType dtype,
-                      const std::string &features, bool quantised = false);
+/// Compiles what `attention` would need, so that a first call does not. Throws as it does.
+void prepare(const runtime::Plan &plan, const SetProgram *program, const runtime::Tensor &q, const runtime::Tensor &k,
+             const runtime::Tensor &v, const Options &options);
 
 /// The kernels that `attention` would run: stage "mlir", "llvm" or "asm". Throws std::invalid_argument for another.
 std::string printKernel(const runtime::Plan &plan, const SetProgram *program, runtime::DType dtype,

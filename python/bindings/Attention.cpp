@@ -13,18 +13,36 @@ namespace py = pybind11;
 using namespace falloff;
 using falloff::python::View;
 
+static AttentionOptions makeOptions(std::string features, std::string recipe, uintptr_t stream) {
+  AttentionOptions options;
+  options.features = std::move(features);
+  options.recipe = std::move(recipe);
+  options.stream = reinterpret_cast<void *>(stream);
+  return options;
+}
+
 static void runAttention(const Plan &plan, const View &q, const View &k, const View &v, View &out,
                          const std::optional<View> &lse, std::optional<float> scale, std::vector<int64_t> textLengths,
-                         int threads, std::string features, std::string recipe) {
-  AttentionOptions options;
+                         int threads, std::string features, std::string recipe, uintptr_t stream,
+                         const std::optional<View> &workspace) {
+  AttentionOptions options = makeOptions(std::move(features), std::move(recipe), stream);
   options.scale = scale;
   options.textLengths = std::move(textLengths);
   options.threads = threads;
-  options.features = std::move(features);
-  options.recipe = std::move(recipe);
+  if (workspace) {
+    options.workspace = workspace->data;
+    options.workspaceBytes = workspace->elements() * workspace->itemSize;
+  }
   runtime::Tensor lseTensor = lse ? lse->tensor() : runtime::Tensor();
   py::gil_scoped_release released;
   attention(plan, q.tensor(), k.tensor(), v.tensor(), out.tensor(), lseTensor, options);
+}
+
+static int64_t runPrepare(const Plan &plan, const View &q, const View &k, const View &v, std::string features,
+                          std::string recipe, uintptr_t stream) {
+  AttentionOptions options = makeOptions(std::move(features), std::move(recipe), stream);
+  py::gil_scoped_release released;
+  return prepare(plan, q.tensor(), k.tensor(), v.tensor(), options);
 }
 
 /// Whole numbers and scale of a group of the recipe int8.
@@ -39,7 +57,10 @@ void falloff::python::bindAttention(py::module_ &module) {
   using Released = py::call_guard<py::gil_scoped_release>;
   module.def("attention", &runAttention, py::arg("plan"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("out"),
              py::arg("lse"), py::arg("scale"), py::arg("text_lengths"), py::arg("threads"), py::arg("features"),
-             py::arg("recipe"));
+             py::arg("recipe"), py::arg("stream"), py::arg("workspace"));
+  module.def("prepare", &runPrepare, py::arg("plan"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("features"),
+             py::arg("recipe"), py::arg("stream"));
+  module.def("cuda_target", &cudaTarget, Released(), py::arg("device"));
   module.def("print_kernel", &printKernel, Released(), py::arg("plan"), py::arg("dtype"), py::arg("stage"),
              py::arg("features"), py::arg("recipe"));
   module.def("quantise_group", &quantiseGroup, py::arg("group"));

@@ -11,7 +11,8 @@
 namespace falloff::python {
 
 struct DLDevice {
-  int32_t type; ///< 1: CPU, 3: memory of the CPU pinned for CUDA; others a CPU cannot read
+  static constexpr int32_t cpu = 1, cuda = 2, cudaPinned = 3, cudaManaged = 13;
+  int32_t type; ///< memory that is pinned lies on the CPU; others than these four nothing here reads
   int32_t id;
 };
 

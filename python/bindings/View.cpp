@@ -4,6 +4,7 @@
 #include "python/bindings/View.h"
 #include "python/bindings/Bindings.h"
 #include "python/bindings/DLPack.h"
+#include "runtime/TensorCheck.h"
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
@@ -54,10 +55,19 @@ static std::string nameOf(DLDataType type) {
   return type.lanes == 1 ? name : name + "x" + std::to_string(type.lanes);
 }
 
+/// `told` is what the tensor's library calls the device.
+static int32_t deviceOf(int64_t type, int64_t id, const std::string &name, const std::string &told) {
+  if (type == DLDevice::cpu || type == DLDevice::cudaPinned)
+    return runtime::hostDevice;
+  if (type == DLDevice::cuda || type == DLDevice::cudaManaged)
+    return int32_t(id);
+  throw py::value_error("expects " + name + " on the CPU or a CUDA device, but got " +
+                        (told.empty() ? "DLPack device type " + std::to_string(type) : told) + "; move it there first");
+}
+
 static View fromDLTensor(const DLTensor &tensor, bool readOnly, std::shared_ptr<void> owner, const std::string &name) {
-  if (tensor.device.type != 1 && tensor.device.type != 3)
-    throw py::value_error("expects " + name + " on the CPU, but got device type " + std::to_string(tensor.device.type));
   View view;
+  view.device = deviceOf(tensor.device.type, tensor.device.id, name, "");
   view.data = static_cast<char *>(tensor.data) + tensor.byteOffset;
   view.dtype = nameOf(tensor.dtype);
   view.itemSize = (tensor.dtype.bits * tensor.dtype.lanes + 7) / 8;
@@ -101,44 +111,77 @@ static View fromCapsule(py::handle capsule, const std::string &name) {
                        typeName(capsule));
 }
 
-/// The object's device must be one that the CPU reads, before a capsule is asked for.
-static void checkDevice(py::handle object, const std::string &name) {
-  if (!py::hasattr(object, "__dlpack_device__"))
-    return;
-  auto device = py::tuple(object.attr("__dlpack_device__")());
-  int64_t type = py::int_(device[0]).cast<int64_t>();
-  if (type == 1 || type == 3)
-    return;
-  std::string text = py::hasattr(object, "device") ? std::string(py::str(object.attr("device")))
-                                                   : "DLPack device type " + std::to_string(type);
-  throw py::value_error("expects " + name + " on the CPU, but got " + text + "; move it there first");
+/// What a library raises while it exports a tensor, in one line of ours.
+[[noreturn]] static void raiseExport(const std::string &name, const py::error_already_set &error) {
+  throw py::type_error("expects " + name + " as dense memory of the CPU or a CUDA device, but its export failed: " +
+                       std::string(py::str(error.value())));
 }
 
-static View fromDLPack(py::object object, const std::string &name) {
+int32_t View::deviceOf(py::handle object, const std::string &name) {
+  if (py::isinstance<py::array>(object) || !py::hasattr(object, "__dlpack_device__"))
+    return runtime::hostDevice;
   try {
-    checkDevice(object, name);
-    if (py::hasattr(object, "requires_grad") && object.attr("requires_grad").cast<bool>())
-      object = object.attr("detach")();
-    py::object capsule;
-    try {
-      capsule = object.attr("__dlpack__")(py::arg("max_version") = py::make_tuple(1, 0));
-    } catch (py::error_already_set &error) {
-      if (!error.matches(PyExc_TypeError)) // made before DLPack had versions
-        throw;
-      capsule = object.attr("__dlpack__")();
-    }
-    return fromCapsule(capsule, name);
+    auto device = py::tuple(object.attr("__dlpack_device__")());
+    std::string told = py::hasattr(object, "device") ? std::string(py::str(object.attr("device"))) : "";
+    return ::deviceOf(py::int_(device[0]).cast<int64_t>(), device[1].cast<int64_t>(), name, told);
   } catch (py::error_already_set &error) {
-    throw py::type_error("expects " + name + " as dense memory of the CPU, but its DLPack export failed: " +
-                         std::string(py::str(error.value())));
+    raiseExport(name, error);
   }
 }
 
-View View::of(py::handle object, const std::string &name) {
+/// A torch tensor on a CUDA device. torch exports by DLPack from its current device alone.
+static View fromTorch(py::object object, const std::string &name) {
+  View view;
+  view.dtype = py::str(object.attr("dtype"));
+  view.dtype = view.dtype.substr(view.dtype.rfind('.') + 1);
+  view.itemSize = object.attr("element_size")().cast<int64_t>();
+  view.data = reinterpret_cast<void *>(object.attr("data_ptr")().cast<uintptr_t>());
+  view.shape = object.attr("shape").cast<std::vector<int64_t>>();
+  view.strides = object.attr("stride")().cast<std::vector<int64_t>>();
+  for (size_t axis = 0; axis < view.shape.size(); ++axis)
+    if (view.shape[axis] <= 1)
+      view.strides[axis] = 0;
+  view.device = View::deviceOf(object, name);
+  view.owner = keepAlive(std::move(object));
+  return view;
+}
+
+/// Calls `__dlpack__`, of versions that know `max_version` or not.
+static py::object exportCapsule(py::object object, int32_t device, int64_t stream) {
+  py::dict options;
+  if (device != runtime::hostDevice) // 0, the legacy default stream, is 1 there
+    options["stream"] = py::int_(stream == 0 ? 1 : stream);
+  else if (py::hasattr(object, "requires_grad") && object.attr("requires_grad").cast<bool>())
+    object = object.attr("detach")();
+  try {
+    return object.attr("__dlpack__")(py::arg("max_version") = py::make_tuple(1, 0), **options);
+  } catch (py::error_already_set &error) {
+    if (!error.matches(PyExc_TypeError)) // made before DLPack had versions
+      throw;
+    return object.attr("__dlpack__")(**options);
+  }
+}
+
+static View fromDLPack(py::object object, const std::string &name, std::optional<int64_t> stream) {
+  int32_t device = View::deviceOf(object, name);
+  if (device != runtime::hostDevice && !stream)
+    throw py::value_error("expects " + name + " on the CPU, but got " + runtime::nameOfDevice(device) +
+                          "; move it there first");
+  try {
+    bool isTorch = py::hasattr(object, "data_ptr") && py::hasattr(object, "is_cuda");
+    if (isTorch && device != runtime::hostDevice)
+      return fromTorch(std::move(object), name);
+    return fromCapsule(exportCapsule(object, device, stream.value_or(-1)), name);
+  } catch (py::error_already_set &error) {
+    raiseExport(name, error);
+  }
+}
+
+View View::of(py::handle object, const std::string &name, std::optional<int64_t> stream) {
   if (py::isinstance<py::array>(object))
     return fromNumpy(py::reinterpret_borrow<py::array>(object), name);
   if (py::hasattr(object, "__dlpack__"))
-    return fromDLPack(py::reinterpret_borrow<py::object>(object), name);
+    return fromDLPack(py::reinterpret_borrow<py::object>(object), name, stream);
   throw py::type_error("expects " + name + " as a numpy array, a torch tensor or an object with __dlpack__, but got " +
                        typeName(object));
 }
@@ -148,6 +191,14 @@ int64_t View::elements() const {
   for (int64_t size : shape)
     count *= size;
   return count;
+}
+
+bool View::isContiguous() const {
+  int64_t compact = 1;
+  for (size_t axis = shape.size(); axis-- > 0; compact *= shape[axis])
+    if (shape[axis] > 1 && strides[axis] != compact)
+      return false;
+  return true;
 }
 
 View View::permute(const std::vector<size_t> &order) const {
@@ -163,7 +214,7 @@ View View::permute(const std::vector<size_t> &order) const {
 }
 
 View View::asDType(const std::string &type) const {
-  int64_t size = type == "float32" ? 4 : type == "bfloat16" ? 2 : 0;
+  int64_t size = type == "float32" ? 4 : type == "bfloat16" || type == "float16" ? 2 : 0;
   if (size != itemSize)
     throw std::invalid_argument("expects elements of " + dtype + " to become others of their size, but got " + type);
   View view = *this;
@@ -182,7 +233,7 @@ static std::pair<intptr_t, intptr_t> addresses(const View &view) {
 }
 
 bool View::mayOverlap(const View &other) const {
-  if (!elements() || !other.elements())
+  if (device != other.device || !elements() || !other.elements())
     return false;
   auto [first, last] = addresses(*this);
   auto [otherFirst, otherLast] = addresses(other);
@@ -202,6 +253,8 @@ static void copyAxis(const View &from, const View &to, size_t axis, const char *
 void View::copyFrom(const View &other) {
   if (shape != other.shape || dtype != other.dtype)
     throw std::invalid_argument("expects views of equal shape and type");
+  if (device != runtime::hostDevice || other.device != runtime::hostDevice)
+    throw std::invalid_argument("expects views of memory of the CPU");
   if (readOnly)
     throw std::invalid_argument("expects a view that may be written");
   copyAxis(other, *this, 0, static_cast<const char *>(other.data), static_cast<char *>(data));
@@ -210,12 +263,15 @@ void View::copyFrom(const View &other) {
 runtime::Tensor View::tensor() const {
   runtime::Tensor tensor;
   tensor.data = data;
+  tensor.device = device;
   if (dtype == "bfloat16")
     tensor.dtype = runtime::DType::BF16;
   else if (dtype == "float32")
     tensor.dtype = runtime::DType::F32;
+  else if (dtype == "float16")
+    tensor.dtype = runtime::DType::F16;
   else
-    throw std::invalid_argument("expects float32 or bfloat16, but got " + dtype);
+    throw std::invalid_argument("expects float32, bfloat16 or float16, but got " + dtype);
   if (shape.size() < 3 || shape.size() > 4)
     throw std::invalid_argument("expects 3 or 4 dimensions, but got " + std::to_string(shape.size()));
   tensor.sizes.fill(1);
@@ -230,13 +286,25 @@ py::object falloff::python::toBoolMatrix(std::vector<uint8_t> values, int64_t ro
   return py::array_t<bool>({rows, columns}, reinterpret_cast<const bool *>(kept->data()), owner);
 }
 
+/// None: the CPU.
+static std::optional<int32_t> deviceObject(int32_t device) {
+  return device == runtime::hostDevice ? std::nullopt : std::optional(device);
+}
+
 void falloff::python::bindView(py::module_ &module) {
   py::class_<View>(module, "View", "Where the elements of a tensor lie.")
-      .def_static("of", &View::of, py::arg("object"), py::arg("name"))
+      .def_static("of", &View::of, py::arg("object"), py::arg("name"), py::arg("stream") = py::none())
+      .def_static(
+          "device_of",
+          [](py::handle object, const std::string &name) { return deviceObject(View::deviceOf(object, name)); },
+          py::arg("object"), py::arg("name"))
       .def_property_readonly("shape", [](const View &view) { return py::tuple(py::cast(view.shape)); })
       .def_property_readonly("strides", [](const View &view) { return py::tuple(py::cast(view.strides)); })
       .def_readonly("dtype", &View::dtype)
       .def_readonly("read_only", &View::readOnly)
+      .def_readonly("item_size", &View::itemSize)
+      .def_property_readonly("is_contiguous", &View::isContiguous)
+      .def_property_readonly("device", [](const View &view) { return deviceObject(view.device); })
       .def_property_readonly("address", [](const View &view) { return reinterpret_cast<uintptr_t>(view.data); })
       .def("permute", &View::permute, py::arg("order"))
       .def("as_dtype", &View::asDType, py::arg("dtype"))

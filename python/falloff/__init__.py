@@ -9,7 +9,7 @@ out = falloff.attention(q, k, v, mask)  # q, k, v: (batch, tokens, heads, dim)
 """
 
 from falloff import analysis, cache, models
-from falloff._attention import attention
+from falloff._attention import attention, prepare
 from falloff._blocks import Bsr
 from falloff._compare import compare
 from falloff._comparison import Comparison
@@ -40,4 +40,5 @@ __all__ = [
     "load",
     "models",
     "patterns",
+    "prepare",
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attention over numpy arrays, torch tensors and whatever else speaks DLPack."""
+"""Attention over numpy arrays, torch and CuPy tensors and whatever else speaks DLPack."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from falloff import _falloff
+from falloff._devices import Queue, common_device, library_of, name_of
 from falloff._falloff import View
 from falloff._mask import Mask
 from falloff._plan import Plan
@@ -18,9 +19,12 @@ from falloff._values import suggestion, to_size, to_text
 
 _ORDERS = {"BSHD": (0, 1, 2, 3), "BHSD": (0, 2, 1, 3)}
 _DIMENSIONS = {"BSHD": "(batch, tokens, heads, dim)", "BHSD": "(batch, heads, tokens, dim)"}
-_DTYPES = ("float32", "bfloat16")
+_LSE_DIMENSIONS = "(batch, heads, queries)"
+_DTYPES = {False: ("float32", "bfloat16"), True: ("float16", "bfloat16")}  # on a CUDA device?
+_SHORT = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 _FEATURES = ("", "native", "avx512vnni", "avx512", "avx2", "generic")
 RECIPES = ("int8",)
+CUDA_RECIPES = ("int8", "int8-fp8")
 _MAX_HEAD_DIM = 256
 
 
@@ -43,17 +47,22 @@ def attention(
     text_lengths: Sequence[int] | None = None,
     return_lse: bool = False,
     out: Any = None,
+    lse: Any = None,
     threads: int = 0,
     features: str = "",
     recipe: str | None = None,
+    stream: Any = None,
+    workspace: Any = None,
 ) -> Any:
     """softmax(scale · q kᵀ) v over the pairs of a mask or of a plan.
 
-    q, k, v: float32 or bfloat16, all alike: numpy arrays (bfloat16 of ml_dtypes), torch tensors on
-        the CPU, or objects with ``__dlpack__``; of any strides, and never copied. With the layout
-        ``"BSHD"`` q is (batch, queries, heads, dim), k is (batch, keys, key heads, dim) and v is
-        (batch, keys, key heads, value dim); with ``"BHSD"`` tokens and heads change places. Both
-        dims are 1 to 256; query head h reads key head h // (heads / key heads).
+    q, k, v: all of one type and on one device; of any strides, and never copied. On the CPU float32
+        or bfloat16: numpy arrays (bfloat16 of ml_dtypes), torch tensors, or objects with
+        ``__dlpack__``. On a CUDA device float16 or bfloat16: torch tensors, CuPy arrays, or objects
+        with ``__dlpack__``. With the layout ``"BSHD"`` q is (batch, queries, heads, dim), k is
+        (batch, keys, key heads, dim) and v is (batch, keys, key heads, value dim); with ``"BHSD"``
+        tokens and heads change places. Both dims are 1 to 256; query head h reads key head
+        h // (heads / key heads).
     mask_or_plan: a mask takes its default plan for these tensors, which it keeps; a plan runs as
         it is.
     scale: default 1 / √dim.
@@ -62,68 +71,200 @@ def attention(
     return_lse: also return the natural logarithm of the sum of exp(scaled scores), float32
         (batch, heads, queries).
     out: a tensor like the result to write to; returned.
+    lse: a tensor to write the log-sum-exp to.
     threads: 0 means all processors that this process may use; results do not depend on it.
-    features: vector instructions to use: ``"native"`` (the default), ``"avx512vnni"``,
+    features: vector instructions of the CPU to use: ``"native"`` (the default), ``"avx512vnni"``,
         ``"avx512"``, ``"avx2"`` or ``"generic"``.
     recipe: None multiplies q and k in their own type. ``"int8"`` takes the mean of the valid keys
         off k, rounds each row of q and k to whole numbers from -127 to 127, and multiplies those
-        exactly; weights and v are multiplied in bfloat16 where the processor can, else in
-        float32 (docs/int8.md).
+        exactly; weights and v are multiplied in 16 bits where the processor can, else in
+        float32 (docs/int8.md). ``"int8-fp8"``, on CUDA devices of compute capability 8.9 and
+        later, multiplies those in float8 (e4m3).
+    stream: of the CUDA device, that the kernels join: an integer handle, or a stream of torch,
+        CuPy or ``__cuda_stream__``. Default: the current stream of q's library, else the device's
+        default stream. Tensors that speak DLPack are made to wait for by their library; torch
+        tensors are taken as they are, so what writes them must be on that stream already.
+    workspace: memory on the CUDA device for the kernels to use while they run, a contiguous tensor
+        of at least as many bytes as ``prepare`` returns. Default: q's library allocates it.
 
-    Returns a tensor of q's library, type and layout, or (out, lse). A query without a key gives 0
-    and −inf. No gradient flows through the result. Raises TypeError for what is no tensor or of
-    another type, ValueError for shapes, devices and lengths that do not fit, each naming both
-    numbers.
+    Returns a tensor of q's library, type and layout, or (out, lse). On a CUDA device it is written
+    when the stream gets there: nothing waits. Only torch and CuPy are asked for memory there; for
+    q of another library give ``out``, with ``return_lse`` also ``lse``, and ``workspace`` where
+    ``prepare`` returns more than 0. Kernels are compiled and plans uploaded on a first call;
+    ``prepare`` does so before a CUDA graph captures.
+
+    A query without a key gives 0 and −inf. No gradient flows through the result. Raises TypeError
+    for what is no tensor or of another type, ValueError for shapes, devices and lengths that do not
+    fit, each naming both numbers, and CompileError where a kernel cannot be compiled or run.
     """
     order = _order(layout)
     _check_options(scale, threads, features)
-    _check_recipe(recipe)
-    tensors = _Tensors(*(_view(*named, layout) for named in (("q", q), ("k", k), ("v", v))))
-    tensors = _Tensors(*(view.permute(order) for view in tensors))
-    _check_tensors(tensors)
+    others = {"out": out, "lse": lse, "workspace": workspace}
+    queue = _queue({"q": q, "k": k, "v": v}, others, stream, threads, features)
+    _check_recipe(recipe, queue)
+    tensors = _views({"q": q, "k": k, "v": v}, layout, queue)
     plan = _plan(mask_or_plan, tensors)
     _check_plan(plan, tensors, layout)
     lengths = _lengths(text_lengths, plan, tensors.q.shape[0])
+    options = _Options(scale, lengths, threads, features, recipe or "")
 
     batch, queries, heads, _ = tensors.q.shape
     shape = (batch, queries, heads, tensors.v.shape[3])
-    given = out is not None
-    result = out if given else _empty_like(q, tuple(shape[axis] for axis in order), None)
-    target = _output_view(result, tensors, shape, order, layout)
-    lse = _empty_like(q, (batch, heads, queries), "float32") if return_lse else None
-    _launch(plan, tensors, target, lse, scale, lengths, threads, features, recipe or "")
-    result = result if given else _as_library_of(q, result)
-    return (result, _as_library_of(q, lse)) if return_lse else result
-
-
-def _launch(
-    plan: Plan,
-    tensors: _Tensors,
-    target: View,
-    lse: Any,
-    scale: float | None,
-    lengths: list[int],
-    threads: int,
-    features: str,
-    recipe: str,
-) -> None:
-    if 0 in target.shape:
-        return
-    lse_view = None if lse is None else View.of(lse, "lse")
-
-    def run(out: View) -> None:
-        _falloff.attention(
-            plan._impl, *tensors, out, lse_view, scale, lengths, threads, features, recipe
+    laid = tuple(shape[axis] for axis in order)
+    result = _empty("out", q, laid, None, queue) if out is None else out
+    target = _written("out", result, tensors.q.dtype, laid, _DIMENSIONS[layout], queue)
+    sums = lse
+    if return_lse and lse is None:
+        sums = _empty("lse", q, (batch, heads, queries), "float32", queue)
+    sums_view = None
+    if sums is not None:
+        sums_view = _written(
+            "lse", sums, "float32", (batch, heads, queries), _LSE_DIMENSIONS, queue
         )
+    if 0 not in shape:
+        memory = _workspace(plan, tensors, options, queue, workspace)
+        call = _Call(plan, tensors, sums_view, options, queue, memory)
+        call.run(result, target.permute(order), order)
+    result = result if out is not None else _as_library_of(q, result, queue)
+    if not return_lse:
+        return result
+    return result, (sums if lse is not None else _as_library_of(q, sums, queue))
 
-    if not any(target.may_overlap(view) for view in tensors):
-        run(target)
-        return
-    # Kernels read q, k and v while they write.
-    dtype = np.dtype(np.uint16 if target.dtype == "bfloat16" else np.float32)
-    apart = View.of(np.empty(target.shape, dtype), "out").as_dtype(target.dtype)
-    run(apart)
-    target.copy_from(apart)
+
+def prepare(
+    q: Any,
+    k: Any,
+    v: Any,
+    mask_or_plan: Mask | Plan,
+    *,
+    layout: str = "BSHD",
+    features: str = "",
+    recipe: str | None = None,
+    stream: Any = None,
+) -> int:
+    """Does what a first call of ``attention`` over such tensors does beside computing: makes a
+    mask's default plan, compiles kernels, and uploads the plan to the tensors' CUDA device.
+
+    After it ``attention`` with the same options allocates and waits for nothing on the device, as a
+    CUDA graph that captures it needs. Arguments are those of ``attention``, and so are the errors;
+    the elements of q, k and v are not read.
+
+    Returns the bytes that ``attention`` takes as ``workspace``; 0 on the CPU.
+    """
+    _order(layout)
+    _check_options(None, 0, features)
+    queue = _queue({"q": q, "k": k, "v": v}, {}, stream, 0, features)
+    _check_recipe(recipe, queue)
+    tensors = _views({"q": q, "k": k, "v": v}, layout, queue)
+    plan = _plan(mask_or_plan, tensors)
+    _check_plan(plan, tensors, layout)
+    options = _Options(None, [], 0, features, recipe or "")
+    return _prepare(plan, tensors, options, queue)
+
+
+def _prepare(plan: Plan, tensors: _Tensors, options: _Options, queue: Queue | None) -> int:
+    stream = 0 if queue is None else queue.stream
+    return _falloff.prepare(plan._impl, *tensors, options.features, options.recipe, stream)
+
+
+class _Options(NamedTuple):
+    scale: float | None
+    lengths: list[int]
+    threads: int
+    features: str
+    recipe: str
+
+
+def _queue(
+    inputs: dict[str, Any], others: dict[str, Any], stream: Any, threads: int, features: str
+) -> Queue | None:
+    """Where the kernels are queued; None on the CPU."""
+    device = common_device(
+        inputs | {n: tensor for n, tensor in others.items() if tensor is not None}
+    )
+    if device is None:
+        for name, value in (("stream", stream), ("workspace", others.get("workspace"))):
+            if value is not None:
+                raise ValueError(
+                    f"expects {name} for tensors on a CUDA device alone, but got q on the CPU"
+                )
+        return None
+    for name, given in (("threads", threads != 0), ("features", features not in ("", "native"))):
+        if given:
+            raise ValueError(
+                f"expects {name} for tensors on the CPU alone, but got q on {name_of(device)}"
+            )
+    return Queue.of(inputs["q"], device, stream)
+
+
+def _views(named: dict[str, Any], layout: str, queue: Queue | None) -> _Tensors:
+    """Views in (batch, tokens, heads, dim) order, of types and shapes that fit."""
+    views = (_view(name, tensor, layout, queue) for name, tensor in named.items())
+    tensors = _Tensors(*(view.permute(_ORDERS[layout]) for view in views))
+    _check_tensors(tensors)
+    return tensors
+
+
+def _workspace(
+    plan: Plan, tensors: _Tensors, options: _Options, queue: Queue | None, given: Any
+) -> View | None:
+    """Memory for the kernels on a CUDA device; None where they need none."""
+    if queue is None:
+        return None
+    size = _prepare(plan, tensors, options, queue)
+    if given is None:
+        if size == 0:
+            return None
+        given = queue.empty("workspace", (size,), "uint8")
+    view = View.of(given, "workspace", queue.stream)
+    held = math.prod(view.shape) * view.item_size
+    if not view.is_contiguous or view.read_only:
+        raise ValueError("expects workspace as contiguous memory that may be written")
+    if held < size:
+        raise ValueError(f"expects workspace of at least {size:,} bytes, but got {held:,}")
+    return view
+
+
+class _Call(NamedTuple):
+    plan: Plan
+    tensors: _Tensors
+    lse: View | None
+    options: _Options
+    queue: Queue | None
+    workspace: View | None
+
+    def run(self, result: Any, target: View, order: tuple[int, ...]) -> None:
+        """Writes `result`, of which `target` is a view in (batch, tokens, heads, dim) order."""
+        if not any(target.may_overlap(view) for view in self.tensors):
+            self._launch(target)
+            return
+        # Kernels read q, k and v while they write.
+        if self.queue is None:
+            dtype = np.dtype(np.float32 if target.dtype == "float32" else np.uint16)
+            apart = View.of(np.empty(target.shape, dtype), "out").as_dtype(target.dtype)
+            self._launch(apart)
+            target.copy_from(apart)
+            return
+        laid = tuple(target.shape[axis] for axis in order)
+        memory = self.queue.empty("an out apart from q, k and v as out", laid, None)
+        self._launch(View.of(memory, "out", self.queue.stream).permute(order))
+        self.queue.copy(memory, result)
+
+    def _launch(self, out: View) -> None:
+        scale, lengths, threads, features, recipe = self.options
+        _falloff.attention(
+            self.plan._impl,
+            *self.tensors,
+            out,
+            self.lse,
+            scale,
+            lengths,
+            threads,
+            features,
+            recipe,
+            0 if self.queue is None else self.queue.stream,
+            self.workspace,
+        )
 
 
 def _order(layout: str) -> tuple[int, ...]:
@@ -150,18 +291,26 @@ def _check_options(scale: float | None, threads: int, features: str) -> None:
         )
 
 
-def _check_recipe(recipe: str | None) -> None:
-    if recipe is not None and to_text("recipe", recipe) not in RECIPES:
-        raise ValueError(
-            f"expects recipe int8 or None, but got {recipe!r}{suggestion(recipe, RECIPES)}"
-        )
+def _check_recipe(recipe: str | None, queue: Queue | None = None) -> None:
+    if recipe is None:
+        return
+    names = RECIPES if queue is None else CUDA_RECIPES
+    if to_text("recipe", recipe) in names:
+        return
+    known = recipe in CUDA_RECIPES
+    raise ValueError(
+        f"expects recipe {', '.join(names)} or None{' for tensors on the CPU' if known else ''}, "
+        f"but got {recipe!r}{', of CUDA devices' if known else suggestion(recipe, names)}"
+    )
 
 
-def _view(name: str, tensor: Any, layout: str) -> View:
-    view = tensor if isinstance(tensor, View) else View.of(tensor, name)
-    if view.dtype not in _DTYPES:
+def _view(name: str, tensor: Any, layout: str, queue: Queue | None = None) -> View:
+    view = _as_view(name, tensor, queue)
+    types = _DTYPES[queue is not None]
+    if view.dtype not in types:
         raise TypeError(
-            f"expects {name} in float32 or bfloat16, but got {view.dtype}{_as_float(name, tensor)}"
+            f"expects {name} in {' or '.join(types)} on {name_of(view.device)}, "
+            f"but got {view.dtype}{_as_type(name, tensor, types[0])}"
         )
     if len(view.shape) != 4:
         raise ValueError(
@@ -171,11 +320,17 @@ def _view(name: str, tensor: Any, layout: str) -> View:
     return view
 
 
-def _as_float(name: str, tensor: Any) -> str:
+def _as_view(name: str, tensor: Any, queue: Queue | None) -> View:
+    if isinstance(tensor, View):
+        return tensor
+    return View.of(tensor, name, None if queue is None else queue.stream)
+
+
+def _as_type(name: str, tensor: Any, dtype: str) -> str:
     """What to append to a message about a type that kernels do not take."""
-    if _is_torch(tensor):
-        return f"; pass {name}.float()"
-    return f'; pass {name}.astype("float32")' if hasattr(tensor, "astype") else ""
+    if library_of(tensor) == "torch":
+        return f"; pass {name}.{'float' if dtype == 'float32' else 'half'}()"
+    return f'; pass {name}.astype("{dtype}")' if hasattr(tensor, "astype") else ""
 
 
 def _check_tensors(tensors: _Tensors) -> None:
@@ -210,8 +365,9 @@ def _plan(mask_or_plan: Any, tensors: _Tensors) -> Plan:
     if isinstance(mask_or_plan, Plan):
         return mask_or_plan
     if isinstance(mask_or_plan, Mask):
-        dtype = "bf16" if tensors.q.dtype == "bfloat16" else "fp32"
-        return mask_or_plan.plan_for(dtype, tensors.q.shape[3])
+        device = tensors.q.device
+        target = "cpu" if device is None else _falloff.cuda_target(device)
+        return mask_or_plan.plan_for(_SHORT[tensors.q.dtype], tensors.q.shape[3], target)
     raise TypeError(f"expects a falloff.Mask or a falloff.Plan, but got {mask_or_plan!r}")
 
 
@@ -291,29 +447,34 @@ def _lengths(given: Sequence[int] | None, plan: Plan, batch: int) -> list[int]:
     return lengths
 
 
-def _output_view(
-    result: Any, tensors: _Tensors, shape: tuple[int, ...], order: tuple[int, ...], layout: str
+def _written(
+    name: str,
+    tensor: Any,
+    dtype: str,
+    shape: tuple[int, ...],
+    dimensions: str,
+    queue: Queue | None,
 ) -> View:
-    view = result if isinstance(result, View) else View.of(result, "out")
-    if view.dtype != tensors.q.dtype:
-        raise TypeError(f"expects out in {tensors.q.dtype} like q, but got {view.dtype}")
-    expected = tuple(shape[axis] for axis in order)
-    if view.shape != expected:
-        raise ValueError(
-            f"expects out with shape {expected} {_DIMENSIONS[layout]}, but got {view.shape}"
-        )
+    """The view of a tensor that kernels write."""
+    view = _as_view(name, tensor, queue)
+    if view.dtype != dtype:
+        like = " like q" if name == "out" else ""
+        raise TypeError(f"expects {name} in {dtype}{like}, but got {view.dtype}")
+    if view.shape != shape:
+        raise ValueError(f"expects {name} with shape {shape} {dimensions}, but got {view.shape}")
     if view.read_only:
-        raise ValueError("expects an out that may be written, but got a read-only one")
-    if getattr(result, "requires_grad", False) is True:
+        raise ValueError(f"expects an {name} that may be written, but got a read-only one")
+    if getattr(tensor, "requires_grad", False) is True:
         raise ValueError(
-            "expects an out that requires no gradient, but got one that does; pass out.detach()"
+            f"expects an {name} that requires no gradient, but got one that does; "
+            f"pass {name}.detach()"
         )
     if not _has_own_places(view):
         raise ValueError(
-            f"expects out with a place of its own for each element, but got strides {view.strides} "
-            f"for shape {view.shape}"
+            f"expects {name} with a place of its own for each element, "
+            f"but got strides {view.strides} for shape {view.shape}"
         )
-    return view.permute(order)
+    return view
 
 
 def _has_own_places(view: View) -> bool:
@@ -327,13 +488,14 @@ def _has_own_places(view: View) -> bool:
     return True
 
 
-def _is_torch(tensor: Any) -> bool:
-    return any(base.__module__.partition(".")[0] == "torch" for base in type(tensor).__mro__)
-
-
-def _empty_like(q: Any, shape: tuple[int, ...], dtype: str | None) -> Any:
-    """A tensor of q's library and of q's type or another; numpy's if the library is unknown."""
-    if _is_torch(q):
+def _empty(
+    what: str, q: Any, shape: tuple[int, ...], dtype: str | None, queue: Queue | None
+) -> Any:
+    """A tensor of q's library and of q's type or another; on the CPU numpy's if the library is
+    unknown."""
+    if queue is not None:
+        return queue.empty(what, shape, dtype)
+    if library_of(q) == "torch":
         if dtype is None:
             return q.new_empty(shape)
         return q.new_empty(shape, dtype=getattr(sys.modules["torch"], dtype))
@@ -351,8 +513,10 @@ def _empty_like(q: Any, shape: tuple[int, ...], dtype: str | None) -> Any:
         ) from None
 
 
-def _as_library_of(q: Any, result: Any) -> Any:
+def _as_library_of(q: Any, result: Any, queue: Queue | None) -> Any:
     """A numpy result as an array of q's library, if that follows the Python array standard."""
-    if _is_torch(q) or isinstance(q, np.ndarray) or not hasattr(q, "__array_namespace__"):
+    if queue is not None or library_of(q) or isinstance(q, np.ndarray):
+        return result
+    if not hasattr(q, "__array_namespace__"):
         return result
     return q.__array_namespace__().asarray(result)

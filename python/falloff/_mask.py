@@ -32,7 +32,7 @@ class Mask:
     def __init__(self, impl: _falloff.Mask, parameters: dict[str, JsonValue]) -> None:
         self._impl = impl
         self._parameters = parameters
-        self._plans: dict[tuple[str, int], Plan] = {}
+        self._plans: dict[tuple[str, int, str], Plan] = {}
 
     @property
     def name(self) -> str:
@@ -236,11 +236,11 @@ class Mask:
         query, count, head = self._impl.empty_row()
         return (query, count, head) if count else None
 
-    def plan_for(self, dtype: str, head_dim: int) -> Plan:
-        """The default plan for tensors of a type and a head dimension; made once."""
-        key = (to_text("dtype", dtype), to_size("head_dim", head_dim))
+    def plan_for(self, dtype: str, head_dim: int, target: str = "cpu") -> Plan:
+        """The default plan for tensors of a type and a head dimension on a target; made once."""
+        key = (to_text("dtype", dtype), to_size("head_dim", head_dim), to_text("target", target))
         if key not in self._plans:
-            self._plans[key] = self.plan(dtype=dtype, head_dim=head_dim)
+            self._plans[key] = self.plan(dtype=dtype, head_dim=head_dim, target=target)
         return self._plans[key]
 
     def _head(self, head: int | None) -> int:

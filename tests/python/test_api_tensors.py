@@ -203,6 +203,29 @@ def test_out_is_written_in_place(plan: falloff.Plan, library: str, layout: str) 
     assert (wide == 7).all(), "nothing else was written"
 
 
+def test_lse_is_written_in_place(plan: falloff.Plan) -> None:
+    arrays = tensors()
+    expected, sums = falloff.attention(*arrays, plan, return_lse=True)
+    wide = np.full((2, 2, TOKENS, 3), 7, np.float32)
+    target = wide[..., 1]
+    assert (falloff.attention(*arrays, plan, lse=target) == expected).all()
+    assert (target == sums).all()
+    target[:] = 7
+    out, lse = falloff.attention(*arrays, plan, lse=target, return_lse=True)
+    assert lse is target
+    assert (lse == sums).all()
+    assert (out == expected).all()
+    assert (wide[..., ::2] == 7).all(), "nothing else was written"
+
+
+def test_prepare_takes_no_workspace_on_the_cpu(mask: falloff.Mask) -> None:
+    arrays = tensors()
+    assert falloff.prepare(*arrays, mask) == 0
+    assert falloff.prepare(*arrays, mask, recipe="int8") == 0
+    with pytest.raises(ValueError, match="expects k with the batch of q"):
+        falloff.prepare(arrays[0], arrays[1][:1], arrays[2], mask)
+
+
 def test_out_may_be_an_input(plan: falloff.Plan) -> None:
     for dtype in (np.float32, BF16):
         expected = falloff.attention(*tensors(dtype), plan)

@@ -97,10 +97,11 @@ def test_things_that_are_no_tensors(plan: falloff.Plan) -> None:
 class Elsewhere:
     """A tensor on a device that the CPU cannot read; asking for its memory is an error."""
 
-    device = "cuda:0"
+    def __init__(self, place: tuple[int, int] = (2, 0), device: str = "cuda:0") -> None:
+        self.place, self.device = place, device
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return (2, 0)
+        return self.place
 
     def __dlpack__(self, **options: Any) -> Any:
         raise AssertionError("asked for memory of another device")
@@ -122,6 +123,45 @@ def test_devices_that_the_cpu_cannot_read(plan: falloff.Plan) -> None:
     q = zeros()
     error(ValueError, lambda: falloff.attention(q, Elsewhere(), q, plan), "k", "CPU", "cuda:0")
     error(ValueError, lambda: falloff.attention(q, q, q, plan, out=Elsewhere()), "out", "cuda:0")
+    error(ValueError, lambda: falloff.attention(q, q, q, plan, lse=Elsewhere()), "lse", "cuda:0")
+    error(ValueError, lambda: falloff.attention(Elsewhere(), q, q, plan), "k on cuda:0", "the CPU")
+    error(ValueError, lambda: falloff.compare(Elsewhere(), q, q, plan), "q on the CPU", "cuda:0")
+    vulkan = Elsewhere((7, 0), "vulkan:0")
+    error(ValueError, lambda: falloff.attention(vulkan, q, q, plan), "q", "CUDA", "vulkan:0")
+
+
+def test_devices_that_differ(plan: falloff.Plan) -> None:
+    first, second = Elsewhere(), Elsewhere((2, 1), "cuda:1")
+    error(
+        ValueError,
+        lambda: falloff.attention(first, second, first, plan),
+        "k on cuda:0, where q lies",
+        "cuda:1",
+    )
+    error(ValueError, lambda: falloff.prepare(first, first, second, plan), "v on cuda:0", "cuda:1")
+    q = zeros()
+    error(ValueError, lambda: falloff.attention(second, second, second, plan, out=q), "out", "CPU")
+
+
+def test_options_of_one_kind_of_device(plan: falloff.Plan) -> None:
+    q, cuda = zeros(), Elsewhere()
+    attention = falloff.attention
+    error(ValueError, lambda: attention(q, q, q, plan, stream=3), "stream", "CUDA", "q on the CPU")
+    error(ValueError, lambda: attention(q, q, q, plan, workspace=q), "workspace", "q on the CPU")
+    error(ValueError, lambda: attention(q, q, q, plan, recipe="int8-fp8"), "CPU", "'int8-fp8'")
+    error(ValueError, lambda: attention(cuda, cuda, cuda, plan, threads=2), "threads", "cuda:0")
+    error(ValueError, lambda: attention(cuda, cuda, cuda, plan, features="avx2"), "features")
+    error(TypeError, lambda: attention(cuda, cuda, cuda, plan, stream="s"), "stream", "'s'")
+    error(ValueError, lambda: attention(cuda, cuda, cuda, plan, stream=-1), "stream", "-1")
+
+
+def test_an_lse_that_cannot_be_written(plan: falloff.Plan) -> None:
+    q = zeros()
+    bad = [(np.zeros((1, 2, TOKENS)), TypeError, "float64")]
+    bad += [(np.zeros((1, TOKENS, 2), np.float32), ValueError, "(1, 2, 14)")]
+    bad += [(np.broadcast_to(np.zeros(1, np.float32), (1, 2, TOKENS)), ValueError, "read-only")]
+    for lse, kind, word in bad:
+        error(kind, lambda x=lse: falloff.attention(q, q, q, plan, lse=x), "lse", word)
 
 
 def test_dlpack_that_is_not_well_spoken(plan: falloff.Plan) -> None:
