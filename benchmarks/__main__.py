@@ -42,7 +42,10 @@ def show(line: Line) -> str:
 
 
 def commit() -> str:
-    """The commit that is measured, or nothing outside of a repository."""
+    """The commit that is measured: of this repository, or as a bundle for GPU machines says."""
+    packed = RESULTS.parent.parent / "COMMIT"
+    if packed.exists():
+        return packed.read_text().strip()
     command = ["git", "describe", "--always", "--dirty"]
     found = subprocess.run(command, cwd=RESULTS.parent, capture_output=True, text=True, check=False)
     return found.stdout.strip()
