@@ -102,7 +102,7 @@ Opened open() {
 }
 
 std::mutex sharedMutex;
-std::unique_ptr<const Nvrtc> sharedNvrtc;
+const Nvrtc *sharedNvrtc = nullptr; // never deleted: kernels are compiled until the process ends
 
 /// A program of NVRTC, destroyed at the end of its scope.
 class Program {
@@ -171,7 +171,7 @@ Nvrtc::Nvrtc() {
 const Nvrtc &Nvrtc::shared() {
   std::lock_guard<std::mutex> lock(sharedMutex);
   if (!sharedNvrtc)
-    sharedNvrtc = std::make_unique<const Nvrtc>();
+    sharedNvrtc = new Nvrtc();
   return *sharedNvrtc;
 }
 
