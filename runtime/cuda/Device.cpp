@@ -46,7 +46,7 @@ const char *const entryPoints[] = {"falloff_attention", "falloff_merge"};
 
 int architectureFor(int capability) {
   int best = 0;
-  for (int architecture : architectures)
+  for (int architecture : deviceArchitectures)
     if (architecture / 10 == capability / 10 && architecture <= capability)
       best = architecture;
   return best;
@@ -140,7 +140,7 @@ Device::Device(int ordinal) : api(Driver::shared()), number(ordinal) {
   target = architectureFor(computeCapability);
   if (!target) {
     std::string known;
-    for (int architecture : architectures)
+    for (int architecture : deviceArchitectures)
       known += (known.empty() ? "" : ", ") + capabilityText(architecture);
     throw DriverError("expects an NVIDIA device of a compute capability that there are kernels for (" + known +
                       "), but got " + who + " (" + model + ") of " + capabilityText(computeCapability));
@@ -211,15 +211,16 @@ void *Device::loadModule(const KernelImage &image) const {
   int status = api->cuModuleLoadDataEx(&module, image.code.c_str(), 2, names, values);
   if (status == Status::success)
     return module;
-  std::string what = "loading a kernel for sm_" + std::to_string(image.architecture) + " on cuda:" +
-                     std::to_string(number) + " (" + model + ")";
+  std::string what = "loading a kernel for sm_" + std::to_string(image.architecture) +
+                     " on cuda:" + std::to_string(number) + " (" + model + ")";
   std::string message = what + ": the driver of CUDA " + api.version() + " gives " + api.describe(status);
   if (status == Status::outOfMemory)
     throw OutOfMemory(message);
   if (status == Status::unsupportedPtxVersion || status == Status::invalidImage)
-    message += "; either the code is damaged, or NVRTC is newer than the driver: update the driver, or name an NVRTC of "
-               "CUDA " +
-               api.version() + " or earlier with FALLOFF_NVRTC";
+    message +=
+        "; either the code is damaged, or NVRTC is newer than the driver: update the driver, or name an NVRTC of "
+        "CUDA " +
+        api.version() + " or earlier with FALLOFF_NVRTC";
   if (isOfCapture(status))
     message += runOnce;
   if (log[0])
@@ -242,9 +243,9 @@ std::unique_ptr<LoadedKernel> Device::loadAnew(const std::shared_ptr<const Kerne
     kernel->functions[name] = function;
   }
   if (image->shape.sharedBytes)
-    api.check(api->cuFuncSetAttribute(kernel->find("falloff_attention"), maxDynamicSharedBytes,
-                                      image->shape.sharedBytes),
-              "shared memory of falloff_attention");
+    api.check(
+        api->cuFuncSetAttribute(kernel->find("falloff_attention"), maxDynamicSharedBytes, image->shape.sharedBytes),
+        "shared memory of falloff_attention");
   return kernel;
 }
 

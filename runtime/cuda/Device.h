@@ -19,7 +19,7 @@ namespace falloff::cuda {
 using Stream = void *;
 
 /// Architectures that kernels are compiled for.
-constexpr int architectures[] = {80, 86, 89, 90, 100, 103, 120};
+constexpr int deviceArchitectures[] = {80, 86, 89, 90, 100, 103, 120};
 
 /// The one of them whose cubins a device of a compute capability (as 86) runs best; 0: none.
 int architectureFor(int capability);
@@ -66,7 +66,7 @@ public:
   int ordinal() const { return number; }
   const std::string &name() const { return model; }
   int capability() const { return computeCapability; } ///< 86 for 8.6
-  int architecture() const { return target; }          ///< that kernels are compiled for, one of `architectures`
+  int architecture() const { return target; }          ///< that kernels are compiled for, one of `deviceArchitectures`
   int sharedBytes() const { return blockSharedBytes; } ///< the most that one CTA may have
   int multiprocessors() const { return processors; }
   const Driver &driver() const { return api; }

@@ -19,16 +19,16 @@ public:
   static std::shared_ptr<const DevicePlan> get(Device &device, const std::shared_ptr<const runtime::Plan> &plan,
                                                int32_t queryBlock, int32_t keyBlock, Stream stream = nullptr);
 
-  /// Lays a plan out and copies it; all of it is there on return. Throws std::invalid_argument as `layOut`, OutOfMemory,
-  /// DriverError.
+  /// Lays a plan out and copies it; all of it is there on return. Throws std::invalid_argument as `layOut`,
+  /// OutOfMemory, DriverError.
   DevicePlan(Device &device, const runtime::Plan &plan, int32_t queryBlock, int32_t keyBlock);
 
   const Device &device() const { return *home; }
   int32_t queryBlock() const { return sizes.queryBlock; }
   int32_t keyBlock() const { return sizes.keyBlock; }
-  int32_t pieces() const { return sizes.pieces; }         ///< CTAs for a head and batch entry, of the longest table
-  int32_t splitBlocks() const { return sizes.splits; }    ///< CTAs that merge, of the table that has the most
-  int32_t slots() const { return sizes.slots; }           ///< partial results, of the table that has the most
+  int32_t pieces() const { return sizes.pieces; }      ///< CTAs for a head and batch entry, of the longest table
+  int32_t splitBlocks() const { return sizes.splits; } ///< CTAs that merge, of the table that has the most
+  int32_t slots() const { return sizes.slots; }        ///< partial results, of the table that has the most
   int32_t keyLanes() const { return sizes.keyLanes; }
   size_t bytes() const { return buffer.size(); }
 

@@ -27,8 +27,7 @@
   X(cuCtxPushCurrent_v2, (void *context))                                                                              \
   X(cuCtxPopCurrent_v2, (void **context))                                                                              \
   X(cuCtxSynchronize, ())                                                                                              \
-  X(cuModuleLoadDataEx,                                                                                                \
-    (void **module, const void *image, unsigned options, const int *names, void *const *values))                       \
+  X(cuModuleLoadDataEx, (void **module, const void *image, unsigned options, const int *names, void *const *values))   \
   X(cuModuleUnload, (void *module))                                                                                    \
   X(cuModuleGetFunction, (void **function, void *module, const char *name))                                            \
   X(cuFuncSetAttribute, (void *function, int attribute, int value))                                                    \

@@ -205,9 +205,9 @@ void launch(const LoadedKernel &kernel, const DevicePlan &onDevice, const runtim
   int64_t chunk = batchesAtOnce(batches, !options.textLengths.empty());
   Workspace at = layOutWorkspace(shape, onDevice, chunk, heads);
   if (at.bytes > 0 && (!workspace || workspaceSize < at.bytes || reinterpret_cast<uintptr_t>(workspace) % 256))
-    throw std::invalid_argument(expects("a workspace of " + std::to_string(at.bytes) + " bytes at a multiple of 256",
-                                        std::to_string(workspaceSize) + " bytes at " +
-                                            std::to_string(reinterpret_cast<uintptr_t>(workspace))));
+    throw std::invalid_argument(
+        expects("a workspace of " + std::to_string(at.bytes) + " bytes at a multiple of 256",
+                std::to_string(workspaceSize) + " bytes at " + std::to_string(reinterpret_cast<uintptr_t>(workspace))));
   AttentionArguments arguments = argumentsOf(onDevice, plan, tensors, options);
   auto *base = static_cast<char *>(workspace);
   arguments.partialValues = reinterpret_cast<float *>(base + at.partialValues);

@@ -41,10 +41,10 @@ int64_t workspaceBytes(const KernelShape &shape, const DevicePlan &plan, int64_t
 std::string validate(const KernelShape &shape, const DevicePlan &onDevice, const runtime::Plan &plan,
                      const AttentionTensors &tensors, const LaunchOptions &options);
 
-/// out = softmax(scale q k^T over the plan's pairs) v on `stream`, and lse, if it has data, the natural log of the sum of
-/// the exponentials. A query without a key gives 0 and -inf. `kernel` is loaded on the device of `onDevice`, which is
-/// `plan` for its blocks. Tensors, workspace and the plan must live until the launches are done; with graphs, until the
-/// last launch of the graph is.
+/// out = softmax(scale q k^T over the plan's pairs) v on `stream`, and lse, if it has data, the natural log of the sum
+/// of the exponentials. A query without a key gives 0 and -inf. `kernel` is loaded on the device of `onDevice`, which
+/// is `plan` for its blocks. Tensors, workspace and the plan must live until the launches are done; with graphs, until
+/// the last launch of the graph is.
 ///
 /// Throws std::invalid_argument where `validate` finds something or the workspace is too small, DriverError if the
 /// driver refuses a launch.

@@ -181,8 +181,8 @@ PlanTables layOut(const runtime::Plan &plan, int32_t queryBlock, int32_t keyBloc
   tables.keyStride = int32_t(keyStride);
   tables.queryTokens =
       tokensByLane(grid, Side::Query, firstLanes.back(), [&](int64_t tile) { return firstLanes[size_t(tile)]; });
-  tables.keyTokens = tokensByLane(grid, Side::Key, keyStride * grid.keyTiles,
-                                  [&](int64_t tile) { return tile * keyStride; });
+  tables.keyTokens =
+      tokensByLane(grid, Side::Key, keyStride * grid.keyTiles, [&](int64_t tile) { return tile * keyStride; });
   TableMaker maker(plan, tables, firstLanes);
   for (const runtime::RowTable &table : plan.tables)
     tables.tables.push_back(maker.make(table));
