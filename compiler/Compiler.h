@@ -7,7 +7,7 @@
 //   Plan plan = mask.plan({});
 //   attention(plan, arguments);                                    // kernels are compiled once a process
 //
-// Everything here throws `Error`, or std::bad_alloc where memory ends; nothing of MLIR shows.
+// Everything here throws `Error`, or std::bad_alloc where memory of the host ends; nothing of MLIR shows.
 #ifndef FALLOFF_COMPILER_COMPILER_H
 #define FALLOFF_COMPILER_COMPILER_H
 
@@ -29,6 +29,13 @@ public:
   Error(std::string message, std::string file = "", int line = 0, int column = 0);
   std::string message, file;
   int line, column;
+};
+
+/// A CUDA device, its driver or NVRTC is missing, cannot do what it is asked for, or refuses.
+class DeviceError : public Error {
+public:
+  explicit DeviceError(std::string message, bool isOutOfMemory = false);
+  bool isOutOfMemory; ///< the device has too little memory left
 };
 
 /// Rows of booleans, for a parameter of kind `relation`.

@@ -5,7 +5,8 @@
 #include "compiler/CompilerImpl.h"
 #include "compiler/cpu/Attention.h"
 #include "compiler/cpu/Target.h"
-#include "runtime/TensorCheck.h"
+#include "compiler/cuda/Attention.h"
+#include "runtime/cuda/Nvrtc.h"
 #include "llvm/Config/llvm-config.h"
 #include <new>
 
@@ -24,6 +25,12 @@ static auto translated(Body body) {
     throw;
   } catch (const std::bad_alloc &) {
     throw;
+  } catch (const cuda::OutOfMemory &error) {
+    throw DeviceError(error.what(), /*isOutOfMemory=*/true);
+  } catch (const cuda::DriverError &error) {
+    throw DeviceError(error.what());
+  } catch (const cuda::NvrtcError &error) {
+    throw DeviceError(error.what());
   } catch (const std::exception &error) {
     throw Error(error.what());
   }
@@ -38,12 +45,6 @@ static std::optional<runtime::Recipe> parseRecipe(const std::string &name) {
   return *runtime::findRecipe(name, runtime::BackEnd::Cpu);
 }
 
-static void checkHost(const runtime::Tensor &q) {
-  if (q.device != runtime::hostDevice)
-    throw Error("expects tensors on the CPU, but got " + runtime::nameOfDevice(q.device) +
-                ", which this build has no kernels for");
-}
-
 static cpu::Options cpuOptions(const AttentionOptions &options) {
   if (options.stream || options.workspace)
     throw Error("expects stream and workspace for tensors on a CUDA device alone, but got q on the CPU");
@@ -56,26 +57,42 @@ static cpu::Options cpuOptions(const AttentionOptions &options) {
   return launch;
 }
 
+static cuda::Options cudaOptions(const AttentionOptions &options) {
+  if (options.threads != 0 || !(options.features.empty() || options.features == "native"))
+    throw Error("expects threads and features for tensors on the CPU alone, but got q on a CUDA device");
+  cuda::Options launch;
+  launch.launch = {options.scale, options.textLengths};
+  launch.recipe = options.recipe;
+  launch.stream = options.stream;
+  launch.workspace = options.workspace;
+  launch.workspaceBytes = options.workspaceBytes;
+  return launch;
+}
+
+static bool isOnHost(const runtime::Tensor &q) { return q.device == runtime::hostDevice; }
+
 void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
                const runtime::Tensor &out, const runtime::Tensor &lse, const AttentionOptions &options) {
-  checkHost(q);
-  cpu::Options launch = cpuOptions(options);
-  translated([&] { cpu::attention(plan.data(), programOf(plan), q, k, v, out, lse, launch); });
+  translated([&] {
+    if (isOnHost(q))
+      cpu::attention(plan.data(), programOf(plan), q, k, v, out, lse, cpuOptions(options));
+    else
+      cuda::attention({plan.impl->plan, programOf(plan)}, {q, k, v, out, lse}, cudaOptions(options));
+  });
 }
 
 int64_t prepare(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
                 const AttentionOptions &options) {
-  checkHost(q);
-  cpu::Options launch = cpuOptions(options);
-  return translated([&] {
-    cpu::prepare(plan.data(), programOf(plan), q, k, v, launch);
-    return int64_t(0);
+  return translated([&]() -> int64_t {
+    if (!isOnHost(q))
+      return cuda::prepare({plan.impl->plan, programOf(plan)}, {q, k, v, {}, {}}, cudaOptions(options));
+    cpu::prepare(plan.data(), programOf(plan), q, k, v, cpuOptions(options));
+    return 0;
   });
 }
 
 std::string cudaTarget(int device) {
-  throw Error("expects tensors on the CPU, but got " + runtime::nameOfDevice(device) +
-              ", which this build has no kernels for");
+  return translated([&] { return cuda::targetOf(device); });
 }
 
 static runtime::DType parseDType(const std::string &text) {

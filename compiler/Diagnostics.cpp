@@ -24,6 +24,9 @@ Error::Error(std::string message, std::string file, int line, int column)
     : std::runtime_error(describe(message, file, line, column)), message(std::move(message)), file(std::move(file)),
       line(line), column(column) {}
 
+DeviceError::DeviceError(std::string message, bool isOutOfMemory)
+    : Error(std::move(message)), isOutOfMemory(isOutOfMemory) {}
+
 /// Where the text stands: a fused or call-site location is searched for its first place in a file.
 static FileLineColLoc placeOf(Location location) {
   FileLineColLoc place;

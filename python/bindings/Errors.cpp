@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A compiler's error arrives in Python as falloff.CompileError, with the file and the line that it stands at; want of
-// memory as MemoryError.
+// A compiler's error arrives in Python as falloff.CompileError, with the file and the line that it stands at; a
+// device's as falloff.DeviceError; want of memory as MemoryError.
 #include "compiler/Compiler.h"
 #include "python/bindings/Bindings.h"
 #include <new>
@@ -13,6 +13,10 @@ static void translate(std::exception_ptr thrown) {
     return;
   try {
     std::rethrow_exception(thrown);
+  } catch (const falloff::DeviceError &error) {
+    py::object type =
+        py::module_::import("falloff.errors").attr(error.isOutOfMemory ? "DeviceMemoryError" : "DeviceError");
+    PyErr_SetString(type.ptr(), error.what());
   } catch (const falloff::Error &error) {
     py::object type = py::module_::import("falloff.errors").attr("CompileError");
     py::object instance = type(error.message, error.file, error.line, error.column);

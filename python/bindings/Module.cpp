@@ -14,5 +14,4 @@ PYBIND11_MODULE(_falloff, module) {
   bindMask(module);
   bindAttention(module);
   bindCache(module);
-  bindCuda(module);
 }

@@ -95,7 +95,8 @@ def attention(
 
     A query without a key gives 0 and −inf. No gradient flows through the result. Raises TypeError
     for what is no tensor or of another type, ValueError for shapes, devices and lengths that do not
-    fit, each naming both numbers, and CompileError where a kernel cannot be compiled or run.
+    fit, each naming both numbers, DeviceError where a CUDA device, its driver or NVRTC is missing
+    or refuses.
     """
     order = _order(layout)
     _check_options(scale, threads, features)

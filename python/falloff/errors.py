@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the compiler says about a pattern, as an exception."""
+"""What the compiler says about a pattern, and what a device says, as exceptions."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ class CompileError(ValueError):
 
     def __reduce__(self) -> tuple[type[CompileError], tuple[str, str, int, int]]:
         return type(self), (self.message, self.file, self.line, self.column)
+
+
+class DeviceError(RuntimeError):
+    """A CUDA device, its driver or NVRTC is missing, cannot do what it is asked for, or refuses."""
+
+
+class DeviceMemoryError(DeviceError, MemoryError):
+    """A CUDA device has too little memory left."""

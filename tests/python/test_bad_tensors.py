@@ -14,6 +14,7 @@ import falloff
 import ml_dtypes
 import numpy as np
 import pytest
+from falloff import _falloff
 
 from bad_input import SIZES, TOKENS, error, write, zeros
 
@@ -141,6 +142,11 @@ def test_devices_that_differ(plan: falloff.Plan) -> None:
     error(ValueError, lambda: falloff.prepare(first, first, second, plan), "v on cuda:0", "cuda:1")
     q = zeros()
     error(ValueError, lambda: falloff.attention(second, second, second, plan, out=q), "out", "CPU")
+
+
+def test_a_device_that_is_not_there(plan: falloff.Plan) -> None:
+    """Whether for want of a driver or of so many devices."""
+    error(falloff.DeviceError, lambda: _falloff.cuda_target(99), "expects")
 
 
 def test_options_of_one_kind_of_device(plan: falloff.Plan) -> None:

@@ -106,6 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except falloff.DeviceError as error:
+        return _fail(str(error))
     except MemoryError:
         return _fail("expects more memory than there is")
     except OSError as error:
