@@ -17,12 +17,12 @@ public:
   /// Begins with K0 V0 ... K(stages - 1); copies begun before join the first group.
   __device__ void begin() {
 #pragma unroll
+    for (int i = 0; i < stages; ++i)
+      steps[i].keyLane = -1;
+#pragma unroll 1
     for (int i = 0; i < stages; ++i) {
-      if (i > 0)
-        copyValues(steps[i - 1], i - 1);
-      findNext();
-      steps[i] = takeNext();
-      copyKeys(steps[i], i);
+      advanceValues(i > 0 ? i - 1 : 0);
+      advanceKeys(i);
     }
   }
   /// V of the last block in flight, into the stage that the step before has left. Then looks for the next block, whose
@@ -45,7 +45,7 @@ private:
   const Scores &scores;
   const Values &values;
   StepCursor cursor;
-  RowTokens<keyBlock> tokens; ///< of the newest block: of its keys, then of its values
+  KeyTokens tokens; ///< of the newest block: of its keys, then of its values
   int nextLane;
 
   __device__ void findNext() {

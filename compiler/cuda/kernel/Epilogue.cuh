@@ -32,7 +32,7 @@ __device__ inline void storeRows(const AttentionArguments &a, unsigned tile, int
     if (token < 0)
       continue;
     unsigned short *to = out + (token - a.firstQuery) * a.out.token;
-#pragma unroll
+#pragma unroll 1
     for (int block = 0; block < OutputTile::blocks; ++block) {
       const int chunk = block * OutputTile::chunks + laneId() % OutputTile::chunks;
       storeChunk(a, to, chunk * 8, loadShared(tile + OutputTile::offset(row, chunk)));
@@ -52,7 +52,7 @@ __device__ inline void storeOutputs(const AttentionArguments &a, const Scores &s
     const int token = __ldg(a.queryTokens + queryLane + query);
     const float sum = softmax.total(rowTile, half);
     const bool empty = sum == 0 || missing.contains(token);
-    const float inverse = 1 / sum;
+    const float inverse = reciprocal(sum); // sums are at least 1, or 0
     const unsigned first = tile + OutputTile::offset(query, 0) + laneId() % 4 * 4;
 #pragma unroll
     for (int j = 0; j < valueDim / 8; ++j) {

@@ -89,6 +89,12 @@ __device__ inline float logarithmOfTwo(float x) {
   return y;
 }
 
+__device__ inline float reciprocal(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 constexpr unsigned allLanes = 0xffffffff;
 
 /// The largest of the four lanes that share the rows of an accumulator.

@@ -12,86 +12,89 @@ struct MissingTokens {
   __device__ bool contains(int token) const { return token >= first && token < last; }
 };
 
-/// Tokens of `rows` lanes, each held by one lane of every warp: lane l has those of rows l, l + 32 and so on. -1: none,
-/// or missing.
-template <int rows>
-struct RowTokens {
-  int token[rows / 32];
+/// The token of this lane's row of 32, or -1: there is none, or it is missing.
+__device__ inline int loadToken(const int *tokens, MissingTokens missing) {
+  const int token = __ldg(tokens + laneId());
+  return missing.contains(token) ? -1 : token;
+}
+
+/// Tokens of a block of keys, each held by one lane of every warp: lane l has those of rows l, l + 32 and so on.
+struct KeyTokens {
+  int token[keyWords];
 
   __device__ void load(const int *tokens, MissingTokens missing) {
 #pragma unroll
-    for (int i = 0; i < rows / 32; ++i) {
-      token[i] = __ldg(tokens + 32 * i + laneId());
-      if (missing.contains(token[i]))
-        token[i] = -1;
-    }
-  }
-  __device__ void clear() {
-#pragma unroll
-    for (int i = 0; i < rows / 32; ++i)
-      token[i] = -1;
-  }
-  /// Token of a row.
-  __device__ int of(int row) const {
-    int found = __shfl_sync(allLanes, token[0], row % 32);
-#pragma unroll
-    for (int i = 1; i < rows / 32; ++i) {
-      const int other = __shfl_sync(allLanes, token[i], row % 32);
-      found = row / 32 == i ? other : found;
-    }
-    return found;
+    for (int word = 0; word < keyWords; ++word)
+      token[word] = loadToken(tokens + 32 * word, missing);
   }
   /// One bit for each row of a word that has a token.
   __device__ unsigned valid(int word) const { return __ballot_sync(allLanes, token[word] >= 0); }
 };
 
-/// Rows of one head of a tensor, and where they go in a tile of shared memory.
+/// Rows of one head of a tensor, and where they go in a tile of `rows` in shared memory.
 template <int rows, int columns>
-struct Gather {
+class Gather {
+public:
   using Tile = SharedTile<rows, columns * 2>;
-  static constexpr int rowsAtOnce = threads / Tile::chunks;
-
-  const unsigned short *source; ///< token `firstToken`
-  long long tokenStride, dimStride;
-  int firstToken, dim;
 
   __device__ Gather(const TensorView &view, int head, int firstToken, int dim)
-      : source(static_cast<const unsigned short *>(view.data) + blockIdx.z * view.batch + head * view.head),
-        tokenStride(view.token), dimStride(view.dim), firstToken(firstToken), dim(dim) {}
+      : tokenStride(view.token * 2), dimStride(view.dim),
+        lastCount(min(max(dim - (Tile::blocks - 1) * Tile::chunks * 8 - column(), 0), 8)) {
+    source = static_cast<const char *>(view.data) +
+             2 * (blockIdx.z * view.batch + head * view.head - firstToken * view.token + column() * view.dim);
+  }
 
-  /// Begins to copy the rows of `tokens`. Missing rows and columns past `dim` become 0, so that what lies behind them
-  /// reaches no one.
-  __device__ void copy(unsigned tile, const RowTokens<rows> &tokens) const {
-    const int chunk = threadId() % Tile::chunks;
+  /// Begins to copy 32 rows, number `word` of the tile; each lane of a warp brings the token of one. Missing rows and
+  /// columns past the tensor's become 0, so that what lies behind them reaches no one.
+  __device__ void copy(unsigned tile, int word, int token) const {
+    // Where threads are enough for more than 32 rows, each warp takes part in some of the words.
+    if (rowsAtOnce > 32 && warpId() / (warps / (rowsAtOnce / 32)) != word % (rowsAtOnce / 32))
+      return;
+    const unsigned to = tile + word * 32 * Tile::blockBytes + Tile::offset(row(), threadId() % Tile::chunks);
+    if constexpr (isAligned) {
 #pragma unroll
-    for (int first = 0; first < rows; first += rowsAtOnce) {
-      const int row = first + threadId() / Tile::chunks;
-      if (rows % rowsAtOnce != 0 && row >= rows)
-        break;
-      const int token = tokens.of(row);
-      const unsigned short *from = source + (token < 0 ? 0 : token - firstToken) * tokenStride;
-      const unsigned to = tile + Tile::offset(row, chunk);
-      const int known = token < 0 ? 0 : dim; // columns that there are
-#pragma unroll
-      for (int block = 0; block < Tile::blocks; ++block) {
-        const int column = (block * Tile::chunks + chunk) * 8;
-        copyChunk(to + block * rows * Tile::blockBytes, from, column, min(max(known - column, 0), 8));
-      }
+      for (int first = 0; first < 32; first += rowsAtOnce)
+        copyRow(to + first * Tile::blockBytes, __shfl_sync(allLanes, token, first + row()));
+    } else {
+#pragma unroll 1
+      for (int first = 0; first < 32; first += rowsAtOnce)
+        copyElements(to + first * Tile::blockBytes, __shfl_sync(allLanes, token, first + row()));
     }
   }
 
 private:
-  /// `count` elements of a row from `column` on, and zeros up to 8.
-  __device__ void copyChunk(unsigned to, const unsigned short *row, int column, int count) const {
-    if constexpr (isAligned) {
-      copyAsync(to, row + (count > 0 ? column : 0), 2 * count);
-    } else {
+  static constexpr int rowsAtOnce = threads / Tile::chunks; ///< each by Tile::chunks threads
+
+  const char *source; ///< token 0, this thread's first column
+  long long tokenStride, dimStride;
+  int lastCount; ///< elements that this thread copies of the last block of columns
+
+  static __device__ int row() { return threadId() / Tile::chunks % 32; }
+  static __device__ int column() { return threadId() % Tile::chunks * 8; }
+
+  __device__ void copyRow(unsigned to, int token) const {
+    const char *from = source + (long long)(token) * int(tokenStride); // KernelShape::aligned bounds it
+#pragma unroll
+    for (int block = 0; block < Tile::blocks; ++block) {
+      const int bytes = block + 1 < Tile::blocks ? 16 : lastCount * 2;
+      copyAsync(to + block * rows * Tile::blockBytes, from + block * Tile::blockBytes, token < 0 ? 0 : bytes);
+    }
+  }
+
+  __device__ void copyElements(unsigned to, int token) const {
+    const char *from = source + token * tokenStride;
+#pragma unroll 1
+    for (int block = 0; block < Tile::blocks; ++block) {
+      const int count = token < 0 ? 0 : block + 1 < Tile::blocks ? 8 : lastCount;
       unsigned short element[8];
 #pragma unroll
-      for (int i = 0; i < 8; ++i)
-        element[i] = i < count ? __ldg(row + (column + i) * dimStride) : 0;
-      storeShared(to, {element[0] | unsigned(element[1]) << 16, element[2] | unsigned(element[3]) << 16,
-                       element[4] | unsigned(element[5]) << 16, element[6] | unsigned(element[7]) << 16});
+      for (int i = 0; i < 8; ++i) {
+        const long long at = (block * Tile::chunks * 8 + i) * dimStride;
+        element[i] = i < count ? __ldg(reinterpret_cast<const unsigned short *>(from) + at) : 0;
+      }
+      storeShared(to + block * rows * Tile::blockBytes,
+                  {element[0] | unsigned(element[1]) << 16, element[2] | unsigned(element[3]) << 16,
+                   element[4] | unsigned(element[5]) << 16, element[6] | unsigned(element[7]) << 16});
     }
   }
 };

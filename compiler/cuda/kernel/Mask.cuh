@@ -21,25 +21,23 @@ __device__ inline void keepTested(Kept &kept, const PlanTable &plan, const Atten
     for (int row = 0; row < rows; ++row)
       query[row] = functorQuery(plan, plan.queryCoordinates + queryLane + queryOf(row / 2, row % 2), a.queryLanes);
     const unsigned fills = step.test - 1;
-    const int *keys = plan.keyCoordinates + step.keyLane + 2 * (laneId() % 4);
-#pragma unroll
-    for (int word = 0; word < keyWords; ++word) {
-      unsigned passed = 0;
-      // One copy of the functor a row is enough: its size is the pattern's.
+    // One copy of the functor for each of the lane's rows: its size is the pattern's.
 #pragma unroll 1
-      for (int i = 0; i < 8; ++i) {
-        const FunctorKey key = functorKey(plan, keys + 32 * word + i / 2 * 8 + i % 2, a.keyLanes);
-        unsigned here = 0;
+    for (int i = 0; i < keyBlock / 4; ++i) {
+      const int key = i / 2 * 8 + i % 2 + 2 * (laneId() % 4);
+      const FunctorKey k = functorKey(plan, plan.keyCoordinates + step.keyLane + key, a.keyLanes);
+      unsigned passed = 0;
 #pragma unroll
-        for (int row = 0; row < rows; ++row) {
-          bool keeps = contains(plan, query[row], key);
-          if (fills != 0)
-            keeps = keeps || allowed(plan, fills, query[row], key);
-          here |= unsigned(keeps) << 2 * row;
-        }
-        passed |= here << (i / 2 * 8 + i % 2);
+      for (int row = 0; row < rows; ++row) {
+        bool keeps = contains(plan, query[row], k);
+        if (fills != 0)
+          keeps = keeps || allowed(plan, fills, query[row], k);
+        passed |= unsigned(keeps) << 2 * row;
       }
-      kept.bits[word] &= passed;
+      const unsigned others = ~(0x55u << i % 8 / 2 * 8 + i % 2);
+#pragma unroll
+      for (int word = 0; word < keyWords; ++word)
+        kept.bits[word] &= i / 8 == word ? passed << i % 8 / 2 * 8 + i % 2 | others : allLanes;
     }
   }
 }

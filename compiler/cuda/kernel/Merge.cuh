@@ -19,35 +19,26 @@ extern "C" __global__ void __launch_bounds__(threads) falloff_merge(const __grid
     const int token = __ldg(a.queryTokens + split.firstLane + query);
     if (token < 0)
       continue;
+    const float *maxima = a.partialMaxima + first + query, *sums = a.partialSums + first + query;
     float maximum = -infinity, sum = 0;
+#pragma unroll 1
     for (int slot = 0; slot < split.slots; ++slot)
-      maximum = fmaxf(maximum, a.partialMaxima[first + slot * queryBlock + query]);
-    const float base = maximum == -infinity ? 0 : maximum;
-    float2 value[(valueDim + 63) / 64] = {};
-    for (int slot = 0; slot < split.slots; ++slot) {
-      const long long row = first + slot * queryBlock + query;
-      const float weight = powerOfTwo(a.partialMaxima[row] - base);
-      sum += a.partialSums[row] * weight;
-#pragma unroll
-      for (int i = 0; i < (valueDim + 63) / 64; ++i) {
-        const int column = 64 * i + 2 * laneId();
-        if (valueDim % 64 != 0 && column >= valueDim)
-          break;
-        const float2 part = *reinterpret_cast<const float2 *>(a.partialValues + row * valueDim + column);
-        value[i].x += part.x * weight;
-        value[i].y += part.y * weight;
-      }
-    }
+      maximum = fmaxf(maximum, maxima[slot * queryBlock]);
+    const float base = maximum == -infinity ? 0 : maximum; // rows that saw no key
+#pragma unroll 1
+    for (int slot = 0; slot < split.slots; ++slot)
+      sum += sums[slot * queryBlock] * powerOfTwo(maxima[slot * queryBlock] - base);
+    const float inverse = reciprocal(sum);
     const bool empty = sum == 0 || missing.contains(token);
     unsigned short *to = out + (token - a.firstQuery) * a.out.token;
-#pragma unroll
-    for (int i = 0; i < (valueDim + 63) / 64; ++i) {
-      const int column = 64 * i + 2 * laneId();
-      const unsigned both = empty ? 0 : pack(value[i].x / sum, value[i].y / sum);
-      if (column < a.valueDim)
-        to[column * (isAligned ? 1 : a.out.dim)] = (unsigned short)(both);
-      if (column + 1 < a.valueDim)
-        to[(column + 1) * (isAligned ? 1 : a.out.dim)] = (unsigned short)(both >> 16);
+#pragma unroll 1
+    for (int column = laneId(); column < a.valueDim; column += 32) {
+      const float *values = a.partialValues + (first + query) * valueDim + column;
+      float value = 0;
+#pragma unroll 1
+      for (int slot = 0; slot < split.slots; ++slot)
+        value += values[slot * queryBlock * valueDim] * powerOfTwo(maxima[slot * queryBlock] - base);
+      to[column * (isAligned ? 1 : a.out.dim)] = (unsigned short)(empty ? 0 : pack(value * inverse, 0));
     }
     if (a.lse && laneId() == 0)
       a.lse[blockIdx.z * a.lseBatch + head * a.lseHead + (token - a.firstQuery) * a.lseToken] =

@@ -17,9 +17,15 @@ public:
 
   /// Begins to copy the queries. Called once, before the loop.
   __device__ void copyQueries(const AttentionArguments &a, int head, int firstLane, MissingTokens missing) {
-    RowTokens<queryBlock> tokens;
-    tokens.load(a.queryTokens + firstLane, missing);
-    Gather<queryBlock, headDim>(a.q, head, a.firstQuery, a.headDim).copy(queries, tokens);
+    const Gather<queryBlock, headDim> gather(a.q, head, a.firstQuery, a.headDim);
+    const int *tokens = a.queryTokens + firstLane;
+    int token = loadToken(tokens, missing);
+#pragma unroll 1
+    for (int word = 0; word < queryBlock / 32; ++word) {
+      const int following = word + 1 < queryBlock / 32 ? loadToken(tokens + 32 * (word + 1), missing) : -1;
+      gather.copy(queries, word, token);
+      token = following;
+    }
   }
   /// Whether prepareQueries must be called, once the queries have arrived, between two barriers.
   __device__ static bool preparesQueries(const AttentionArguments &a) { return a.negate != 0; }
@@ -32,8 +38,10 @@ public:
     }
   }
   /// Begins to copy a block of keys. `keyLane` is the block's first.
-  __device__ void copyKeys(int stage, int, const RowTokens<keyBlock> &tokens) const {
-    gather.copy(keys + stage * keyBytes, tokens);
+  __device__ void copyKeys(int stage, int, const KeyTokens &tokens) const {
+#pragma unroll
+    for (int word = 0; word < keyWords; ++word)
+      gather.copy(keys + stage * keyBytes, word, tokens.token[word]);
   }
 
   /// Scores of this warp's queries and the block in a stage, times factor() in powers of two.

@@ -17,8 +17,10 @@ public:
       : gather(a.v, keyHead, a.firstKey, a.valueDim), values(values), valueLane(rowsFirst<ValueTile>(0)) {}
 
   /// Begins to copy a block of values. `keyLane` is the block's first.
-  __device__ void copyValues(int stage, int, const RowTokens<keyBlock> &tokens) const {
-    gather.copy(values + stage * valueBytes, tokens);
+  __device__ void copyValues(int stage, int, const KeyTokens &tokens) const {
+#pragma unroll
+    for (int word = 0; word < keyWords; ++word)
+      gather.copy(values + stage * valueBytes, word, tokens.token[word]);
   }
 
   __device__ void multiply(float (&outputs)[rowTiles][valueDim / 8][4],
