@@ -59,14 +59,15 @@ bool isAligned(const Tensor &tensor) {
   for (int dimension : {0, 1, 2})
     if (tensor.sizes[dimension] > 1 && tensor.strides[dimension] % 8)
       return false;
-  return true;
+  // Kernels multiply a token's number by its stride in bytes, in 32 bits each.
+  return tensor.sizes[1] < 2 || std::abs(tensor.strides[1]) < int64_t(1) << 30;
 }
 
 TensorView viewOf(const Tensor &tensor, int64_t firstBatch) {
   TensorView view{};
   view.data = static_cast<char *>(tensor.data) + firstBatch * tensor.strides[0] * runtime::sizeOf(tensor.dtype);
   view.batch = tensor.strides[0];
-  view.token = tensor.strides[1];
+  view.token = tensor.sizes[1] > 1 ? tensor.strides[1] : 0; // any, of one token; aligned kernels rely on multiples of 8
   view.head = tensor.strides[2];
   view.dim = tensor.strides[3];
   return view;
