@@ -15,8 +15,8 @@
 //
 // `int8-fp8` has the same scores, and rounds weights and values to e4m3:
 //
-//   b_d      = max |v_jd| over valid keys j                       a column is a group
-//   v^_jd    = e4m3(v_jd * (448 / b_d)), scale_d = b_d / 448
+//   scale_d  = max |v_jd| over valid keys j, over 448             a column is a group
+//   v^_jd    = e4m3(v_jd * (1 / scale_d))
 //   w^_ij    = e4m3(w_ij), w_ij = 448 exp(s_ij - m_i)             m_i: the maximum of the scores so far
 //   out_id   = scale_d * (sum_j w^_ij v^_jd) / (sum_j w_ij)       sums over a block of keys by the tensor cores, whose
 //                                                                 float32 has fewer bits; blocks added in float32

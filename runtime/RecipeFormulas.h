@@ -7,10 +7,11 @@
 #define FALLOFF_RUNTIME_RECIPEFORMULAS_H
 
 #ifdef __CUDACC__
-#define FALLOFF_EVERYWHERE __host__ __device__ inline
+#define FALLOFF_MEMBER __host__ __device__
 #else
-#define FALLOFF_EVERYWHERE inline
+#define FALLOFF_MEMBER
 #endif
+#define FALLOFF_EVERYWHERE FALLOFF_MEMBER inline
 
 namespace falloff {
 namespace recipe {
@@ -37,6 +38,7 @@ FALLOFF_EVERYWHERE unsigned bitsOf(float value) { return __float_as_uint(value);
 FALLOFF_EVERYWHERE float fromBits(unsigned bits) { return __uint_as_float(bits); }
 FALLOFF_EVERYWHERE float product(float a, float b) { return __fmul_rn(a, b); }
 FALLOFF_EVERYWHERE float sum(float a, float b) { return __fadd_rn(a, b); }
+FALLOFF_EVERYWHERE float rest(float a, float b, float product) { return __fmaf_rn(a, b, -product); } // a b - product
 #else
 FALLOFF_EVERYWHERE unsigned bitsOf(float value) {
   unsigned bits;
@@ -50,6 +52,9 @@ FALLOFF_EVERYWHERE float fromBits(unsigned bits) {
 }
 FALLOFF_EVERYWHERE float product(float a, float b) { return a * b; }
 FALLOFF_EVERYWHERE float sum(float a, float b) { return a + b; }
+FALLOFF_EVERYWHERE float rest(float a, float b, float product) {
+  return float(double(a) * double(b) - double(product));
+}
 #endif
 
 FALLOFF_EVERYWHERE unsigned magnitudeBits(float value) { return bitsOf(value) & 0x7fffffff; }
@@ -70,6 +75,9 @@ FALLOFF_EVERYWHERE float inverseScaleOf(unsigned largest, float range) {
   return isUsable(largest) ? range / fromBits(largest) : 0;
 }
 
+/// 1 / scale: what values are multiplied by where only the scale is at hand; 0 where the scale is 0 or NaN.
+FALLOFF_EVERYWHERE float reciprocalOf(float scale) { return scale > 0 ? 1 / scale : 0; }
+
 /// A value of a usable group as a whole number of [-127, 127], in the low byte.
 FALLOFF_EVERYWHERE unsigned wholeInByte(float value, float inverseScale) {
   return bitsOf(sum(product(value, inverseScale), wholeShift));
@@ -83,6 +91,23 @@ FALLOFF_EVERYWHERE float meanOf(double sum, double keys) {
   float mean = keys > 0 ? float(sum / keys) : 0;
   return magnitudeBits(mean) < infinityBits ? mean : 0;
 }
+
+/// A sum of products as two floats, as good as one in float64: what each rounding drops is kept in `low`.
+struct LongSum {
+  float high = 0, low = 0;
+
+  FALLOFF_MEMBER void add(float term) {
+    const float total = sum(high, term), part = sum(total, -high);
+    low = sum(low, sum(sum(high, -sum(total, -part)), sum(term, -part)));
+    high = total;
+  }
+  FALLOFF_MEMBER void addProduct(float a, float b) {
+    const float rounded = product(a, b);
+    low = sum(low, rest(a, b, rounded));
+    add(rounded);
+  }
+  FALLOFF_MEMBER float total() const { return sum(high, low); }
+};
 
 } // namespace recipe
 } // namespace falloff

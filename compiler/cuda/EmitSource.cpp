@@ -53,7 +53,8 @@ std::string emitSource(const KernelShape &shape, const SetProgram *program) {
                      ". Constants and functor are generated; what follows them is the same for every pattern.\n";
   text += part("KernelArguments.h", partText("KernelArguments.h")) + "\nusing namespace falloff::cuda;\n";
   if (shape.arithmetic != Arithmetic::Plain)
-    text += part("RecipeFormulas.h", partText("RecipeFormulas.h"));
+    text += part("QuantiseGrid.h", partText("QuantiseGrid.h")) +
+            part("RecipeFormulas.h", partText("RecipeFormulas.h")) + "\nnamespace recipe = falloff::recipe;\n";
   text += part("constants", constantsOf(shape)) + part("functor", functorOf(program));
   for (const std::string &name : kernelParts(shape.arithmetic))
     text += part(name + ".cuh", partText(name + ".cuh"));

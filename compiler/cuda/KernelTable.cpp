@@ -3,6 +3,7 @@
 // The table. Registers decide how many queries a warp takes, shared memory the keys of a block, the stages, and how
 // many CTAs share a multiprocessor; two of them hide each other's softmax.
 #include "compiler/cuda/KernelTable.h"
+#include "runtime/cuda/QuantiseGrid.h"
 #include <algorithm>
 #include <stdexcept>
 
@@ -40,10 +41,11 @@ int32_t padded(int64_t dimension, const char *name) {
 
 /// Dynamic shared memory: queries, then rings of keys and values; outputs take their place at the end.
 int32_t sharedBytes(const KernelShape &shape) {
-  const int32_t scoreBytes = shape.arithmetic == Arithmetic::Plain ? 2 : 1;
-  const int32_t valueBytes = shape.arithmetic == Arithmetic::Int8Fp8 ? 1 : 2;
-  const int32_t queries = shape.queryBlock * shape.headDim * 2; // as tensors have them, also where int8 follows
-  const int32_t ring = shape.keyBlock * (shape.headDim * scoreBytes + shape.valueDim * valueBytes);
+  if (shape.arithmetic != Arithmetic::Plain)
+    return quantisedSharedBytes(shape.queryBlock, shape.keyBlock, shape.headDim, shape.valueDim, shape.threads / 32,
+                                shape.stages, shape.arithmetic == Arithmetic::Int8Fp8);
+  const int32_t queries = shape.queryBlock * shape.headDim * 2;
+  const int32_t ring = shape.keyBlock * (shape.headDim + shape.valueDim) * 2;
   const int32_t outputs = shape.queryBlock * shape.valueDim * 2;
   return std::max(queries + shape.stages * ring, outputs);
 }
@@ -117,9 +119,16 @@ int32_t sharedBytesOf(int32_t architecture) { return machineOf(architecture).sha
 
 std::vector<std::string> kernelParts(Arithmetic arithmetic) {
   const bool int8 = arithmetic != Arithmetic::Plain, fp8 = arithmetic == Arithmetic::Int8Fp8;
-  std::vector<std::string> parts = {"Instructions", "Layout", "Load", "Steps", "Mask"};
+  std::vector<std::string> parts = {"Instructions"};
+  if (int8)
+    parts.push_back("InstructionsQuantised");
+  parts.insert(parts.end(), {"Layout", "Load", "Steps", "Mask"});
+  if (int8)
+    parts.push_back("QuantiseRows");
   parts.insert(parts.end(), {int8 ? "Int8Scores" : "Scores", fp8 ? "Fp8Values" : "Values", "Softmax", "Epilogue",
                              "Attention", "Merge"});
+  if (int8)
+    parts.insert(parts.end(), {"QuantiseSums", "Quantise"});
   return parts;
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One call as launches: its batch entries in chunks, each attention and then the merge of split rows.
+// One call as launches: its batch entries in chunks, each attention and then the merge of split rows; before, of a
+// quantised recipe, what rounds keys and values.
 #include "runtime/cuda/Launch.h"
 #include "runtime/PlanLayout.h"
 #include "runtime/TensorCheck.h"
+#include "runtime/cuda/QuantiseGrid.h"
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -20,7 +22,9 @@ constexpr int64_t maxGridSide = 65535; ///< of a grid's y and z
 
 /// Offsets in the workspace; each part begins on 256 bytes, and has unwritten ones behind it as in DevicePlan.
 struct Workspace {
-  int64_t partialValues, partialMaxima, partialSums, bytes;
+  int64_t partialValues, partialMaxima, partialSums;
+  int64_t keyMeans, keyNumbers, keyScales, valueScales, valueNumbers, sums; ///< of quantised recipes
+  int64_t bytes;
 };
 
 class Parts {
@@ -37,13 +41,28 @@ private:
   int64_t size = 0;
 };
 
-Workspace layOutWorkspace(const KernelShape &shape, const DevicePlan &plan, int64_t batches, int64_t heads) {
+bool roundsValues(const KernelShape &shape) { return shape.arithmetic == Arithmetic::Int8Fp8; }
+
+Workspace layOutWorkspace(const KernelShape &shape, const DevicePlan &plan, int64_t batches, int64_t heads,
+                          int64_t keyHeads) {
   Parts parts;
   Workspace at{};
   int64_t rows = batches * heads * plan.slots() * plan.queryBlock();
   at.partialValues = parts.add(rows * shape.valueDim * 4);
   at.partialMaxima = parts.add(rows * 4);
   at.partialSums = parts.add(rows * 4);
+  if (shape.arithmetic != Arithmetic::Plain) {
+    int64_t pairs = batches * keyHeads, keys = pairs * plan.keyLanes();
+    at.keyMeans = parts.add(pairs * shape.headDim * 4);
+    at.keyNumbers = parts.add(keys * shape.headDim);
+    at.keyScales = parts.add(keys / shape.keyBlock * keyGroups * 4);
+    at.sums = parts.add(pairs * sumParts(plan.keyLanes()) *
+                        sumColumns(shape.headDim, shape.valueDim, roundsValues(shape)) * 8);
+    if (roundsValues(shape)) {
+      at.valueScales = parts.add(pairs * shape.valueDim * 4);
+      at.valueNumbers = parts.add(keys * shape.valueDim);
+    }
+  }
   at.bytes = parts.bytes();
   return at;
 }
@@ -131,6 +150,18 @@ AttentionArguments argumentsOf(const DevicePlan &onDevice, const runtime::Plan &
   return arguments;
 }
 
+void fillWorkspace(AttentionArguments &arguments, const Workspace &at, char *base) {
+  arguments.partialValues = reinterpret_cast<float *>(base + at.partialValues);
+  arguments.partialMaxima = reinterpret_cast<float *>(base + at.partialMaxima);
+  arguments.partialSums = reinterpret_cast<float *>(base + at.partialSums);
+  arguments.keyMeans = reinterpret_cast<float *>(base + at.keyMeans);
+  arguments.keyNumbers = reinterpret_cast<signed char *>(base + at.keyNumbers);
+  arguments.keyScales = reinterpret_cast<float *>(base + at.keyScales);
+  arguments.valueScales = reinterpret_cast<float *>(base + at.valueScales);
+  arguments.valueNumbers = reinterpret_cast<unsigned char *>(base + at.valueNumbers);
+  arguments.sums = reinterpret_cast<double *>(base + at.sums);
+}
+
 /// Puts the launches of one chunk on the stream.
 class Launcher {
 public:
@@ -139,12 +170,22 @@ public:
 
   void launchChunk(AttentionArguments &arguments) const {
     int heads = arguments.heads, batches = arguments.batches;
+    if (kernel.shape().arithmetic != Arithmetic::Plain)
+      quantise(arguments);
     start("falloff_attention", plan.pieces(), heads, batches, kernel.shape().threads, kernel.shape().sharedBytes,
           arguments);
     start("falloff_merge", plan.splitBlocks(), heads, batches, kernel.shape().threads, 0, arguments);
   }
 
 private:
+  void quantise(AttentionArguments &arguments) const {
+    const KernelShape &shape = kernel.shape();
+    int heads = arguments.keyHeads, batches = arguments.batches;
+    start("falloff_sums", sumParts(arguments.keyLanes), heads, batches, quantiseThreads, 0, arguments);
+    start("falloff_means", meanBlocks(shape.headDim, shape.valueDim, roundsValues(shape)), heads, batches,
+          quantiseThreads, 0, arguments);
+    start("falloff_quantise", arguments.keyLanes / shape.keyBlock, heads, batches, quantiseThreads, 0, arguments);
+  }
   void start(const char *name, int64_t x, int64_t y, int64_t z, int threads, int sharedBytes,
              AttentionArguments &arguments) const {
     if (x == 0 || y == 0 || z == 0)
@@ -172,7 +213,7 @@ bool areAligned(const AttentionTensors &tensors) {
 
 int64_t workspaceBytes(const KernelShape &shape, const DevicePlan &plan, int64_t batches, int64_t heads,
                        int64_t keyHeads) {
-  return layOutWorkspace(shape, plan, batchesAtOnce(batches, false), heads).bytes;
+  return layOutWorkspace(shape, plan, batchesAtOnce(batches, false), heads, keyHeads).bytes;
 }
 
 std::string validate(const KernelShape &shape, const DevicePlan &onDevice, const runtime::Plan &plan,
@@ -204,16 +245,13 @@ void launch(const LoadedKernel &kernel, const DevicePlan &onDevice, const runtim
     throw std::invalid_argument(error);
   int64_t batches = tensors.q.sizes[0], heads = tensors.q.sizes[2];
   int64_t chunk = batchesAtOnce(batches, !options.textLengths.empty());
-  Workspace at = layOutWorkspace(shape, onDevice, chunk, heads);
+  Workspace at = layOutWorkspace(shape, onDevice, chunk, heads, tensors.k.sizes[2]);
   if (at.bytes > 0 && (!workspace || workspaceSize < at.bytes || reinterpret_cast<uintptr_t>(workspace) % 256))
     throw std::invalid_argument(
         expects("a workspace of " + std::to_string(at.bytes) + " bytes at a multiple of 256",
                 std::to_string(workspaceSize) + " bytes at " + std::to_string(reinterpret_cast<uintptr_t>(workspace))));
   AttentionArguments arguments = argumentsOf(onDevice, plan, tensors, options);
-  auto *base = static_cast<char *>(workspace);
-  arguments.partialValues = reinterpret_cast<float *>(base + at.partialValues);
-  arguments.partialMaxima = reinterpret_cast<float *>(base + at.partialMaxima);
-  arguments.partialSums = reinterpret_cast<float *>(base + at.partialSums);
+  fillWorkspace(arguments, at, static_cast<char *>(workspace));
   const int *tableOf = arguments.tableOf;
   Device::Current current(onDevice.device());
   Launcher launcher(kernel, onDevice, stream);

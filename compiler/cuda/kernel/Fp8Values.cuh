@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// O += P V in e4m3 (runtime/Recipe.h), in place of Values.cuh. Values come as columns of keys, in the order in which
+// the accumulators of S, rounded, are the A operand.
+
+class Values {
+public:
+  using ValueTile = SharedTile<valueDim, keyBlock>; ///< a row is a column of V
+  static constexpr int valueBytes = ValueTile::bytes;
+
+  /// Weights use all of e4m3's range, so the maximum follows every score.
+  static constexpr float slack = 0;
+  static constexpr float offset = recipe::e4m3Exponent;
+
+  __device__ Values(const AttentionArguments &a, int keyHead, unsigned values)
+      : a(a), values(values), valueLane(columnsFirst<ValueTile>(0)), place(blockIdx.z * a.keyHeads + keyHead) {}
+
+  /// Begins to copy a block of values. `keyLane` is the block's first.
+  template <typename Tokens>
+  __device__ void copyValues(int stage, int keyLane, const Tokens &) const {
+    constexpr int chunks = ValueTile::chunks, rowsAtOnce = threads / chunks;
+    static_assert(ValueTile::blocks == 1, "a block of keys takes at most 128 bytes of a row");
+    const unsigned to = values + stage * valueBytes;
+    const unsigned char *from =
+        a.valueNumbers + ((long long)(place)*a.keyLanes + keyLane) * valueDim + threadIdx.x * 16;
+#pragma unroll
+    for (int first = 0; first < valueDim; first += rowsAtOnce) {
+      const int row = first + threadIdx.x / chunks;
+      if (valueDim % rowsAtOnce != 0 && row >= valueDim)
+        break;
+      copyAsync(to + ValueTile::offset(row, threadIdx.x % chunks), from + first * keyBlock, 16);
+    }
+  }
+
+  /// The products of a block are added up apart, and then to the outputs: tensor cores may keep fewer bits of a sum.
+  __device__ void multiply(float (&outputs)[rowTiles][valueDim / 8][4],
+                           const float (&weights)[rowTiles][keyBlock / 8][4], int stage) const {
+    const unsigned lane = values + stage * valueBytes + valueLane;
+    unsigned a[rowTiles][keyBlock / 32][4];
+#pragma unroll
+    for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+#pragma unroll
+      for (int k = 0; k < keyBlock / 32; ++k)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const float (&left)[4] = weights[rowTile][4 * k + i / 2 * 2],
+                      (&right)[4] = weights[rowTile][4 * k + i / 2 * 2 + 1];
+          const int row = i % 2 * 2;
+          a[rowTile][k][i] = packE4m3(left[row], left[row + 1]) | packE4m3(right[row], right[row + 1]) << 16;
+        }
+#pragma unroll
+    for (int d = 0; d < valueDim / 16; ++d) {
+      float part[rowTiles][2][4] = {};
+#pragma unroll
+      for (int k = 0; k < keyBlock / 32; ++k) {
+        unsigned b[4];
+        loadMatrices(b, ValueTile::advance(lane, 2 * k) + d * 16 * ValueTile::blockBytes);
+#pragma unroll
+        for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
+          multiplyAddE4m3(part[rowTile][0], a[rowTile][k], b[0], b[1]);
+          multiplyAddE4m3(part[rowTile][1], a[rowTile][k], b[2], b[3]);
+        }
+      }
+#pragma unroll
+      for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+#pragma unroll
+        for (int i = 0; i < 8; ++i)
+          outputs[rowTile][2 * d + i / 4][i % 4] += part[rowTile][i / 4][i % 4];
+    }
+  }
+  /// Columns `8 j + 2 t` of outputs and the next are still to be multiplied by this, t = lane % 4.
+  __device__ float2 columnScale(const AttentionArguments &, int j) const {
+    const float *scales = a.valueScales + (long long)(place)*valueDim;
+    return __ldg(reinterpret_cast<const float2 *>(scales + 8 * j + laneId() % 4 * 2));
+  }
+
+private:
+  const AttentionArguments &a;
+  unsigned values, valueLane;
+  int place; ///< of this key head, among those of all batch entries
+};

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// S = Q K^T in int8 (runtime/Recipe.h), in place of Scores.cuh. Keys come as whole numbers; queries are rounded here,
+// once a block, and wait in shared memory as the operands that each lane will need.
+
+class Scores {
+public:
+  using KeyTile = SharedTile<keyBlock, headDim>;
+  static constexpr int depth = headDim / 32; ///< products that one score takes
+  static constexpr int warpBytes = (rowTiles * depth + 1) * 512, queryBytes = warps * warpBytes;
+  static constexpr int keyBytes = KeyTile::bytes + 128; ///< a stage: numbers, then the scale of each group
+
+  /// `queries` is where the block of queries lies, `keys` the ring of stages.
+  __device__ Scores(const AttentionArguments &a, int keyHead, unsigned queries, unsigned keys)
+      : a(a), keys(keys), fragments(queries + warpId() * warpBytes + laneId() * 16), keyLane(columnsFirst<KeyTile>(0)),
+        place(blockIdx.z * a.keyHeads + keyHead) {}
+
+  __device__ void copyQueries(const AttentionArguments &, int head, int firstLane, MissingTokens) {
+    this->head = head;
+    this->firstLane = firstLane;
+  }
+  __device__ static bool preparesQueries(const AttentionArguments &) { return true; }
+  /// Reads and rounds the queries: a lane its own rows, the columns that it holds of an A operand.
+  __device__ void prepareQueries(const AttentionArguments &) const {
+    const float sign = a.negate ? -1 : 1; // scores have a factor above 0, so that the largest score weighs most
+#pragma unroll 1
+    for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
+      uint4 row[2][depth];
+      float scale[2], inverse[2];
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        const Query query(a, head, firstLane + queryOf(rowTile, half));
+        query.load(row[half]);
+        const unsigned largest = quadLargest(row[half]);
+        scale[half] = a.scale * recipe::scaleOf(largest, recipe::int8Largest);
+        inverse[half] = sign * recipe::inverseScaleOf(largest, recipe::int8Largest);
+        if (a.lse)
+          storeShared(logSumOf(rowTile, half), smoothedLogSum(query));
+      }
+      storeShared(fragments + rowTiles * depth * 512 + rowTile * 8, scale[0]);
+      storeShared(fragments + rowTiles * depth * 512 + rowTile * 8 + 4, scale[1]);
+#pragma unroll
+      for (int k = 0; k < depth; ++k) {
+        const uint2 upper = round(row[0][k], inverse[0]), lower = round(row[1][k], inverse[1]);
+        storeShared(fragments + (rowTile * depth + k) * 512, {upper.x, lower.x, upper.y, lower.y});
+      }
+    }
+  }
+  /// Begins to copy a block of keys. `keyLane` is the block's first.
+  template <typename Tokens>
+  __device__ void copyKeys(int stage, int keyLane, const Tokens &) const {
+    constexpr int chunks = KeyTile::chunks, rowsAtOnce = threads / chunks;
+    const unsigned to = keys + stage * keyBytes;
+    const int chunk = threadIdx.x % chunks;
+#pragma unroll
+    for (int first = 0; first < keyBlock; first += rowsAtOnce) {
+      const int row = first + threadIdx.x / chunks;
+      if (keyBlock % rowsAtOnce != 0 && row >= keyBlock)
+        break;
+      const signed char *from = a.keyNumbers + ((long long)(place)*a.keyLanes + keyLane + row) * headDim + chunk * 16;
+#pragma unroll
+      for (int block = 0; block < KeyTile::blocks; ++block)
+        copyAsync(to + KeyTile::offset(row, block * chunks + chunk), from + block * KeyTile::blockBytes, 16);
+    }
+    if (threadIdx.x == 0)
+      copyAsync(to + KeyTile::bytes, a.keyScales + ((long long)(place)*a.keyLanes + keyLane) / keyBlock * keyGroups,
+                16);
+  }
+
+  /// Sums of whole numbers for this warp's queries and the block in a stage; times factor() they are powers of two.
+  __device__ void multiply(float (&scores)[rowTiles][keyBlock / 8][4], int stage) {
+    const unsigned stageAt = keys + stage * keyBytes, lane = stageAt + keyLane;
+    int sums[rowTiles][keyBlock / 8][4];
+    // Sums stay below 2^22, so they can begin with the bits of a float32 to which they then are added (wholeShift).
+    const int none[4] = {recipe::wholeShiftBits, recipe::wholeShiftBits, recipe::wholeShiftBits,
+                         recipe::wholeShiftBits};
+    static_assert(headDim * recipe::int8Largest * recipe::int8Largest < 1 << 22, "sums of whole numbers are exact");
+#pragma unroll
+    for (int k = 0; k < depth; ++k) {
+      unsigned a[rowTiles][4];
+#pragma unroll
+      for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
+        const uint4 fragment = loadShared(fragments + (rowTile * depth + k) * 512);
+        a[rowTile][0] = fragment.x;
+        a[rowTile][1] = fragment.y;
+        a[rowTile][2] = fragment.z;
+        a[rowTile][3] = fragment.w;
+      }
+#pragma unroll
+      for (int j = 0; j < keyBlock / 16; ++j) {
+        unsigned b[4];
+        loadMatrices(b, KeyTile::advance(lane, 2 * k) + j * 16 * KeyTile::blockBytes);
+#pragma unroll
+        for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
+          int (&left)[4] = sums[rowTile][2 * j], (&right)[4] = sums[rowTile][2 * j + 1];
+          multiplyAddInt8(left, k == 0 ? none : left, a[rowTile], b[0], b[1]);
+          multiplyAddInt8(right, k == 0 ? none : right, a[rowTile], b[2], b[3]);
+        }
+      }
+    }
+    const float keyScale = loadSharedFloat(stageAt + KeyTile::bytes + laneId() % 4 * 4);
+    const uint4 scale = loadShared(fragments + rowTiles * depth * 512);
+    const unsigned rowScales[4] = {scale.x, scale.y, scale.z, scale.w};
+#pragma unroll
+    for (int row = 0; row < 2 * rowTiles; ++row) {
+      const int rowTile = row / 2, half = row % 2;
+      const float together = __uint_as_float(rowScales[row]) * keyScale;
+      const bool poisoned = together != together;
+      factors[rowTile][half] = poisoned ? 1 : fmaxf(together, leastFactor);
+#pragma unroll
+      for (int j = 0; j < keyBlock / 8; ++j)
+#pragma unroll
+        for (int e = 2 * half; e < 2 * half + 2; ++e) {
+          scores[rowTile][j][e] = __fadd_rn(__int_as_float(sums[rowTile][j][e]), -recipe::wholeShift);
+          if (poisoned)
+            scores[rowTile][j][e] = together;
+        }
+    }
+  }
+  /// What turns a score of this lane into powers of two; above 0. A scale that is NaN is in the scores already, so that
+  /// those which are masked after are -inf all the same.
+  __device__ float factor(int rowTile, int half) const { return factors[rowTile][half]; }
+  /// What is added to the natural log-sum-exp of a row: scores of smoothed keys lack it.
+  __device__ float shift(int rowTile, int half) const { return a.lse ? loadSharedFloat(logSumOf(rowTile, half)) : 0; }
+
+private:
+  static constexpr float leastFactor = 1.17549435e-38f; ///< the least normal number: times -inf it is not NaN
+  const AttentionArguments &a;
+  unsigned keys;
+  unsigned fragments; ///< operands of this lane: [row tile][product], then scales of its rows in powers of two
+  unsigned keyLane;
+  int head, firstLane;        ///< of the queries
+  int place;                  ///< of this key head, among those of all batch entries
+  float factors[rowTiles][2]; ///< scales of rows times that of this lane's columns
+
+  /// Where shift() of a row waits: past what the rings and outputs take.
+  __device__ unsigned logSumOf(int rowTile, int half) const {
+    constexpr int at = quantisedLogSumsAt(queryBlock, keyBlock, headDim, valueDim, warps, stages, fp8Values);
+    return keys - queryBytes + at + queryOf(rowTile, half) * 4;
+  }
+
+  /// A query as four lanes hold it: columns 32 k + 8 t to 32 k + 8 t + 7, t = lane % 4; zeros where there is no token.
+  struct Query {
+    const unsigned short *from;
+    int columns;
+    long long stride;
+
+    __device__ Query(const AttentionArguments &a, int head, int lane) : stride(a.q.dim) {
+      const int token = __ldg(a.queryTokens + lane);
+      const bool missing = token < 0 || MissingTokens(a).contains(token);
+      columns = missing ? 0 : a.headDim;
+      from = static_cast<const unsigned short *>(a.q.data) + blockIdx.z * a.q.batch + head * a.q.head +
+             (missing ? 0 : token - a.firstQuery) * a.q.token;
+    }
+    __device__ uint4 load(int k) const { return loadChunk(from, 4 * k + laneId() % 4, columns, stride); }
+    __device__ void load(uint4 (&row)[depth]) const {
+      if constexpr (!isAligned) {
+#pragma unroll
+        for (int k = 0; k < depth; ++k)
+          row[k] = load(k);
+        return;
+      }
+      // Only one chunk of a row may be cut short.
+      const int last = columns / 8;
+      const uint4 rest = last % 4 == laneId() % 4 ? load(last / 4) : uint4{0, 0, 0, 0};
+#pragma unroll
+      for (int k = 0; k < depth; ++k) {
+        const int chunk = 4 * k + laneId() % 4;
+        row[k] = chunk < last ? __ldg(reinterpret_cast<const uint4 *>(from) + chunk) : rest;
+        if (chunk > last)
+          row[k] = {0, 0, 0, 0};
+      }
+    }
+  };
+
+  /// The bits of the largest magnitude of a row, of which four lanes hold a part each. Until then magnitudes are
+  /// compared as 16 bits, which are in the same order.
+  static __device__ unsigned quadLargest(const uint4 (&row)[depth]) {
+    unsigned low = 0, high = 0;
+#pragma unroll
+    for (int k = 0; k < depth; ++k) {
+      const unsigned words[4] = {row[k].x, row[k].y, row[k].z, row[k].w};
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        low = max(low, words[i] & 0x7fff);
+        high = max(high, words[i] & 0x7fff0000);
+      }
+    }
+    const float2 both = unpack(low | high);
+    unsigned largest = max(recipe::magnitudeBits(both.x), recipe::magnitudeBits(both.y));
+    largest = max(largest, __shfl_xor_sync(allLanes, largest, 1));
+    return max(largest, __shfl_xor_sync(allLanes, largest, 2));
+  }
+  static __device__ uint2 round(uint4 from, float inverse) {
+    float value[8];
+    unpack(from, value);
+    return wholeChunk(value, inverse);
+  }
+  /// scale * (q . mean). The product is a sum of two floats, as good as one in float64, of which many GPUs have few.
+  /// Where it is not finite the scores of the query are NaN themselves, so 0 does no harm, and leaves queries without a
+  /// key alone.
+  __device__ float smoothedLogSum(const Query &query) const {
+    const float *mean = a.keyMeans + (long long)(place)*headDim + laneId() % 4 * 8;
+    recipe::LongSum sum;
+#pragma unroll 1
+    for (int k = 0; k < depth; ++k) {
+      float value[8];
+      unpack(query.load(k), value);
+#pragma unroll
+      for (int i = 0; i < 8; ++i)
+        sum.addProduct(value[i], __ldg(mean + 32 * k + i));
+    }
+#pragma unroll
+    for (int lanes = 1; lanes < 4; lanes *= 2) {
+      const float high = __shfl_xor_sync(allLanes, sum.high, lanes), low = __shfl_xor_sync(allLanes, sum.low, lanes);
+      sum.add(high);
+      sum.add(low);
+    }
+    const float product = a.scaleNatural * sum.total();
+    return recipe::magnitudeBits(product) < recipe::infinityBits ? product : 0;
+  }
+};
