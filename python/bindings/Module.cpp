@@ -14,4 +14,5 @@ PYBIND11_MODULE(_falloff, module) {
   bindMask(module);
   bindAttention(module);
   bindCache(module);
+  bindCuda(module);
 }

@@ -8,7 +8,7 @@ mask = pattern.bind(frames=21, height=30, width=52)
 out = falloff.attention(q, k, v, mask)  # q, k, v: (batch, tokens, heads, dim)
 """
 
-from falloff import analysis, cache, models
+from falloff import _find_cuda, analysis, cache, models
 from falloff._attention import attention, prepare
 from falloff._blocks import Bsr
 from falloff._compare import compare
@@ -22,6 +22,8 @@ from falloff.errors import CompileError, DeviceError
 from falloff.policy import Policy
 
 __version__ = "0.1.0"
+
+_find_cuda.tell_package_folders()
 
 __all__ = [
     "Bsr",

@@ -190,10 +190,11 @@ def build(path: Path) -> None:
 
 
 def search(folder: Path, **environment: str) -> dict[str, Any]:
-    """find_nvrtc in a process of its own, with `folder` among the installed packages."""
+    """find_nvrtc in a process of its own, with `folder` for the only folder of packages."""
     script = (
-        f"import sys; sys.path.append({str(folder)!r}); from falloff import _find_cuda;"
-        "import json; print(json.dumps(vars(_find_cuda.find_nvrtc())))"
+        "import json, site, sys; from falloff import _find_cuda; sys.path.clear();"
+        f"site.getsitepackages = lambda: [{str(folder)!r}]; site.getusersitepackages = str;"
+        "print(json.dumps(vars(_find_cuda.find_nvrtc())))"
     )
     paths = os.pathsep.join(sys.path)
     done = subprocess.run(
@@ -217,12 +218,11 @@ def test_nvrtc_is_found_where_it_lies(tmp_path: Path) -> None:
     assert (found["source"], found["path"]) == ("CUDA_HOME", str(home))
     assert (found["found"], found["version"]) == (True, "12.7")
     found = search(packages, CUDA_HOME="", LD_LIBRARY_PATH=str(home.parent))
-    assert found["source"] in ("loader", "wheels", "CUDA_HOME")  # some machines have one
+    assert found["source"] in ("loader", "CUDA_HOME")  # some machines have one in /usr/local/cuda
     assert found["version"]
     build(wheel)
     found = search(packages, CUDA_HOME=str(tmp_path / "cuda"))
-    if found["source"] == "wheels":  # unless another is installed here, it is ours
-        assert found["version"]
+    assert (found["source"], found["path"]) == ("wheels", str(wheel))
     assert f"wheels: {packages / 'nvidia' / '*' / 'lib'}" in found["looked"]
     assert not [place for place in found["looked"] if place.startswith("CUDA_HOME")]
 
@@ -235,11 +235,39 @@ def test_a_library_that_does_not_load(tmp_path: Path) -> None:
     assert found["path"] != str(broken)
     if not found["found"]:
         assert str(broken) in found["problem"]
+    found = search(tmp_path / "site-packages", FALLOFF_NVRTC=str(broken))
+    assert not found["found"]
+    assert str(broken) in found["problem"]
 
 
 def test_nothing_is_linked() -> None:
-    """The extension module names neither library: a machine without CUDA loads it."""
-    module = Path(falloff._falloff.__file__ or "").read_bytes()
-    assert b"libcuda.so" not in module
-    assert b"libnvrtc.so" not in module
+    """The extension module needs neither library: a machine without CUDA loads it."""
+    module = falloff._falloff.__file__ or ""
+    done = subprocess.run(["readelf", "-d", module], capture_output=True, text=True, check=True)
+    needed = [line for line in done.stdout.splitlines() if "(NEEDED)" in line]
+    assert needed
+    assert not [line for line in needed if "libcuda" in line or "libnvrtc" in line]
     assert _find_cuda.find_driver()[0].looked[0].startswith("process")
+
+
+def test_an_nvrtc_of_no_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = _find_cuda.Library(
+        True, "/usr/lib/libnvrtc.so.11", "loader", "11.8", problem="expects NVRTC 12.4 or later"
+    )
+    monkeypatch.setattr(_find_cuda, "find_nvrtc", lambda: found)
+    assert main(["doctor"]) == 0
+    line = "nvrtc       11.8, /usr/lib/libnvrtc.so.11 (loader); expects NVRTC 12.4 or later"
+    assert line in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
+def test_doctor_says_what_kernels_are_compiled_with(tmp_path: Path) -> None:
+    """Doctor and compiler share one search: a library of no use is the one that both name."""
+    library = tmp_path / "lib" / "libnvrtc.so.12"
+    build(library)
+    found = search(tmp_path, FALLOFF_NVRTC=str(library))
+    assert (found["source"], found["path"]) == ("FALLOFF_NVRTC", str(library))
+    assert found["looked"] == [f"FALLOFF_NVRTC: {library}"]
+    assert f"but got {library} (FALLOFF_NVRTC), which lacks nvrtcGetErrorString" in found["problem"]
