@@ -54,21 +54,22 @@ TEST(CudaLibrary, TheVariableIsTheOnlyPlaceThen) {
       << missing;
   EXPECT_EQ(missing.find("wheels"), std::string::npos) << missing;
   std::string old = inProcess([] {
-    setenv("FALLOFF_NVRTC", FakeNvrtcOld, 1);
+    setenv("FALLOFF_NVRTC", FakeLibraryOld, 1);
     return problemOf();
   });
-  EXPECT_EQ(old, std::string("expects NVRTC 12.4 or later, but got 11.8, ") + FakeNvrtcOld +
+  EXPECT_EQ(old, std::string("expects NVRTC 12.4 or later, but got 11.8, ") + FakeLibraryOld +
                      " (FALLOFF_NVRTC); install a newer one (pip install nvidia-cuda-nvrtc), or name one with "
                      "FALLOFF_NVRTC");
 }
 
 TEST(CudaLibrary, OneThatLacksFunctions) {
   std::string half = inProcess([] {
-    setenv("FALLOFF_NVRTC", FakeNvrtcHalf, 1);
+    setenv("FALLOFF_NVRTC", FakeLibraryHalf, 1);
     return problemOf();
   });
-  EXPECT_NE(half.find(std::string("but got ") + FakeNvrtcHalf + " (FALLOFF_NVRTC), which lacks nvrtcGetErrorString, "),
-            std::string::npos)
+  EXPECT_NE(
+      half.find(std::string("but got ") + FakeLibraryHalf + " (FALLOFF_NVRTC), which lacks nvrtcGetErrorString, "),
+      std::string::npos)
       << half;
 }
 
@@ -98,9 +99,9 @@ TEST(CudaLibrary, NoneAndBroken) {
 TEST(CudaLibrary, TheOrderOfPlaces) {
   TemporaryFolder folder;
   std::string packages = folder.path + "/packages";
-  std::string wheel = place(FakeNvrtcHalf, packages + "/nvidia/cu13/lib", "libnvrtc.so.13");
-  std::string older = place(FakeNvrtcOld, packages + "/nvidia/cuda_nvrtc/lib", "libnvrtc.so.11");
-  std::string toolkit = place(FakeNvrtcHalf, folder.path + "/cuda/lib64", "libnvrtc.so.13");
+  std::string wheel = place(FakeLibraryHalf, packages + "/nvidia/cu13/lib", "libnvrtc.so.13");
+  std::string older = place(FakeLibraryOld, packages + "/nvidia/cuda_nvrtc/lib", "libnvrtc.so.11");
+  std::string toolkit = place(FakeLibraryHalf, folder.path + "/cuda/lib64", "libnvrtc.so.13");
   auto find = [&](const std::function<void()> &prepare) {
     return inProcess([&] {
       forgetPlaces();
