@@ -37,8 +37,11 @@ public:
         if (a.lse)
           storeShared(logSumOf(rowTile, half), smoothedLogSum(query));
       }
-      storeShared(fragments + rowTiles * depth * 512 + rowTile * 8, scale[0]);
-      storeShared(fragments + rowTiles * depth * 512 + rowTile * 8 + 4, scale[1]);
+#pragma unroll
+      for (int at = rowTile; at < 2; at += rowTiles) { // all of the 16 bytes that multiply() reads
+        storeShared(fragments + rowTiles * depth * 512 + at * 8, scale[0]);
+        storeShared(fragments + rowTiles * depth * 512 + at * 8 + 4, scale[1]);
+      }
 #pragma unroll
       for (int k = 0; k < depth; ++k) {
         const uint2 upper = round(row[0][k], inverse[0]), lower = round(row[1][k], inverse[1]);
