@@ -39,7 +39,7 @@ def quantise(rows: Floats, largest: Floats | None = None) -> tuple[npt.NDArray[n
 
 
 def largest_of_groups(rows: Floats, valid: npt.NDArray[np.bool_], groups: Groups) -> Floats:
-    """Of rows (batch, keys, heads, dim) the largest magnitude among the valid keys of a key's group,
+    """Of rows (batch, keys, heads, dim) the largest magnitude among valid keys of a key's group,
     (batch, keys, heads). NaN where there is one."""
     magnitudes = np.where(valid[..., None], np.abs(rows).max(axis=-1), F32(0))
     largest = np.zeros((groups.max() + 1, *magnitudes[:, 0].shape), F32)
