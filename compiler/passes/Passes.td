@@ -72,7 +72,7 @@ def LowerToSchedule : Pass<"lower-to-schedule", "::mlir::ModuleOp"> {
            "exact, outward, nearest, nearest:S, or radial-reference, whose block the tile says">,
     Option<"major", "major", "std::string", /*default=*/"\"query\"", "query or key: whose tiles are rows">,
     Option<"target", "target", "std::string", /*default=*/"\"cpu\"", "what tiles are searched for">,
-    Option<"dtype", "dtype", "std::string", /*default=*/"\"bf16\"", "what tiles are searched for: bf16 or fp32">,
+    Option<"dtype", "dtype", "std::string", /*default=*/"\"bf16\"", "what tiles are searched for: bf16, fp16 or fp32">,
     Option<"headDim", "head-dim", "int64_t", /*default=*/"128", "what tiles are searched for: 1 to 256">,
   ];
 }

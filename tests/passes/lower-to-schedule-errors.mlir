@@ -16,7 +16,7 @@
 // FLAT: error: expects a tile of one number on a flat grid, such as 128
 // ROUND: error: expects a rounding of exact, outward, nearest, nearest:S with a share S from 0 to 1, or radial-reference, but got 'up'
 // MAJOR: error: expects a major of query or key, but got 'rows'
-// TARGET: error: expects the target cpu, but got 'abacus'
+// TARGET: error: expects a target of cpu, sm_80, sm_86, sm_89, sm_90, sm_100, sm_103 or sm_120, but got 'abacus'
 // HEAD: error: expects a head dimension from 1 to 256, but got 257
 // UNBOUND: error: expects a pattern without parameters and without '?', but got @dense; specialise it first
 mask.pattern @near over video(%frame: 3, %patch: 8) {
