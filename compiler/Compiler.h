@@ -58,9 +58,9 @@ struct PlanOptions {
   std::string tileQuery, tileKey;   ///< "1x128", "video=2x8x8,text=128", "128" with `flat`; empty: searched
   std::string rounding = "nearest"; ///< exact | outward | nearest | nearest:0.5 | radial-reference
   std::string major = "query";      ///< query | key
-  std::string target = "cpu";
-  std::string dtype = "bf16"; ///< bf16 | fp32; steers the tile search only
-  int64_t headDim = 128;      ///< steers the tile search only
+  std::string target = "cpu";       ///< cpu, or sm_80 | sm_86 | sm_89 | sm_90 | sm_100 | sm_103 | sm_120
+  std::string dtype = "bf16";       ///< bf16 | fp32, of CUDA devices bf16 | fp16; steers the tile search only
+  int64_t headDim = 128;            ///< steers the tile search only
 };
 
 class Plan;
@@ -192,6 +192,39 @@ std::string cudaTarget(int device);
 /// The kernels that `attention` would run, at any head dimension: stage "mlir", "llvm" or "asm".
 std::string printKernel(const Plan &plan, const std::string &dtype, const std::string &stage,
                         const std::string &features, const std::string &recipe = "");
+
+/// What a kernel of CUDA devices is compiled for.
+struct CudaKernelOptions {
+  std::string target = "sm_90"; ///< sm_80 | sm_86 | sm_89 | sm_90 | sm_100 | sm_103 | sm_120
+  std::string dtype = "bf16";   ///< bf16 | fp16
+  std::string recipe;           ///< empty, "int8", or from sm_89 on "int8-fp8"
+  int64_t headDim = 128;        ///< of q, k and v
+  bool aligned = true;          ///< rows of tensors begin on 16 bytes, and their elements are neighbours
+};
+
+/// A kernel of CUDA devices, and what its compiler says of it.
+struct CudaKernel {
+  struct Entry {
+    std::string name;
+    int registers = 0; ///< of a thread
+    int stackBytes = 0, spillStoreBytes = 0, spillLoadBytes = 0;
+    int sharedBytes = 0; ///< static; `sharedBytes` of the kernel is what `falloff_attention` asks for besides
+  };
+  std::string source; ///< CUDA C++
+  std::string image;  ///< cubin, or PTX
+  std::string log, nvrtcVersion;
+  double seconds = 0; ///< in NVRTC
+  int queryBlock = 0, keyBlock = 0;
+  int headDim = 0; ///< padded
+  int threads = 0, stages = 0, residentBlocks = 0, sharedBytes = 0;
+  std::vector<Entry> entries; ///< none for PTX
+};
+
+/// The source of the kernel that `attention` runs on a device of the target.
+std::string printCudaKernel(const Plan &plan, const CudaKernelOptions &options);
+
+/// The same compiled to a cubin or to PTX, past every cache; needs NVRTC, but no device.
+CudaKernel compileCuda(const Plan &plan, const CudaKernelOptions &options, bool toPtx);
 
 /// A processor's name and the vector features kernels are compiled for.
 std::string describeTarget(const std::string &features);

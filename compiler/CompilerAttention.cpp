@@ -2,39 +2,15 @@
 //
 // Attention: from a plan to kernels, of the processor or of the device that tensors lie on.
 
+#include "compiler/BackEndErrors.h"
 #include "compiler/CompilerImpl.h"
 #include "compiler/cpu/Attention.h"
 #include "compiler/cpu/Target.h"
 #include "compiler/cuda/Attention.h"
 #include "runtime/cuda/Nvrtc.h"
 #include "llvm/Config/llvm-config.h"
-#include <new>
 
 namespace falloff {
-
-static const SetProgram *programOf(const Plan &plan) {
-  return plan.impl->classes.empty() ? nullptr : &plan.impl->classes[0].program();
-}
-
-/// Runs `body`, turning what the back end throws into Error; want of memory stays what it is.
-template <typename Body>
-static auto translated(Body body) {
-  try {
-    return body();
-  } catch (const Error &) {
-    throw;
-  } catch (const std::bad_alloc &) {
-    throw;
-  } catch (const cuda::OutOfMemory &error) {
-    throw DeviceError(error.what(), /*isOutOfMemory=*/true);
-  } catch (const cuda::DriverError &error) {
-    throw DeviceError(error.what());
-  } catch (const cuda::NvrtcError &error) {
-    throw DeviceError(error.what());
-  } catch (const std::exception &error) {
-    throw Error(error.what());
-  }
-}
 
 static std::optional<runtime::Recipe> parseRecipe(const std::string &name) {
   if (name.empty())

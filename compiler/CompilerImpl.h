@@ -55,6 +55,11 @@ struct Plan::Impl {
   std::vector<BoundMask> classes;            ///< one a table; none for a block mask, whose tiles are not tested
 };
 
+/// What tested tiles ask about; null for blocks of the user's own.
+inline const SetProgram *programOf(const Plan &plan) {
+  return plan.impl->classes.empty() ? nullptr : &plan.impl->classes[0].program();
+}
+
 } // namespace falloff
 
 #endif

@@ -10,6 +10,12 @@ static TokenRange rangeOr(TokenRange range, int64_t tokens) {
   return range.first == 0 && range.last == 0 ? TokenRange{0, tokens} : range;
 }
 
+bool hasTestedTile(const Plan &plan) {
+  return std::any_of(plan.tables.begin(), plan.tables.end(), [](const RowTable &table) {
+    return std::any_of(table.runs.begin(), table.runs.end(), [](const Run &run) { return !run.isFull(); });
+  });
+}
+
 TokenRange queryRange(const Grid &grid) { return rangeOr(grid.queries, grid.tokens); }
 TokenRange keyRange(const Grid &grid) { return rangeOr(grid.keys, grid.tokens); }
 

@@ -24,6 +24,9 @@ TokenRange missingTokens(const Grid &grid, const std::vector<int64_t> &textLengt
 
 inline bool holds(TokenRange range, int64_t token) { return token >= range.first && token < range.last; }
 
+/// Whether some tile is not full, so that a kernel needs a functor.
+bool hasTestedTile(const Plan &plan);
+
 /// Key tiles in their order, each in whole panels.
 struct KeyLayout {
   int64_t panel = 0;               ///< keys a panel

@@ -54,18 +54,12 @@ ModuleMaker functorMaker(const SetProgram &program) {
   return [&program](mlir::MLIRContext &context) { return emitFunctor(context, program); };
 }
 
-bool hasTestedTile(const runtime::Plan &plan) {
-  return std::any_of(plan.tables.begin(), plan.tables.end(), [](const runtime::RowTable &table) {
-    return std::any_of(table.runs.begin(), table.runs.end(), [](const runtime::Run &run) { return !run.isFull(); });
-  });
-}
-
 Kernels compile(const runtime::Plan &plan, const SetProgram *program, const KernelSpec &spec) {
   Kernels kernels;
   std::string name =
       std::string(spec.quantised ? "step of int8 and " : "step of ") + (spec.pairs ? "bf16 pairs" : "float32");
   kernels.step = compileOnce(name, spec.level, stepMaker(spec));
-  if (!hasTestedTile(plan))
+  if (!runtime::hasTestedTile(plan))
     return kernels;
   if (!program)
     throw std::invalid_argument("expects a set program for a plan with tested tiles, but got none");
@@ -431,7 +425,7 @@ std::string printKernel(const runtime::Plan &plan, const SetProgram *program, DT
     throw std::invalid_argument("expects a stage mlir, llvm or asm, but got '" + stage + "'");
   Level level = parseLevel(features);
   std::string text;
-  if (program && hasTestedTile(plan))
+  if (program && runtime::hasTestedTile(plan))
     text = print(level, functorMaker(*program), listing);
   return text + print(level, stepMaker(specFor(level, dtype, quantised)), listing);
 }

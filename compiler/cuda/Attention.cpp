@@ -57,12 +57,6 @@ void check(const Schedule &schedule, const AttentionTensors &tensors, const Opti
     throw std::invalid_argument(error);
 }
 
-bool hasTestedTile(const runtime::Plan &plan) {
-  return std::any_of(plan.tables.begin(), plan.tables.end(), [](const runtime::RowTable &table) {
-    return std::any_of(table.runs.begin(), table.runs.end(), [](const runtime::Run &run) { return !run.isFull(); });
-  });
-}
-
 /// A tensor whose rows lie one behind the other, somewhere; for what is asked before there is one.
 Tensor compactLike(const Tensor &q, const Tensor &v) {
   Tensor out = q;
@@ -94,7 +88,7 @@ KernelSpec specFor(const Schedule &schedule, const AttentionTensors &tensors, co
   KernelSpec spec;
   spec.shape = kernelShape(request);
   spec.architecture = request.architecture;
-  if (!hasTestedTile(*schedule.plan))
+  if (!runtime::hasTestedTile(*schedule.plan))
     return spec;
   if (!schedule.program)
     throw std::invalid_argument("expects a set program for a plan with tested tiles, but got none");

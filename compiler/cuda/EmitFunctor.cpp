@@ -52,6 +52,7 @@ private:
   Known inSegment() const { return isOnly() ? Known::Everything : Known::No; }
   void fold();
   Known folded(const SetNode &node) const;
+  bool coversSegments(const SetNode &node, SetKind side) const;
 
   std::string query(int32_t coordinate);
   std::string key(int32_t coordinate);
@@ -82,6 +83,15 @@ void FunctorWriter::fold() {
     known.push_back(folded(node));
 }
 
+/// Whether a union names each segment as that of an end, so that it holds every pair.
+bool FunctorWriter::coversSegments(const SetNode &node, SetKind side) const {
+  std::set<int32_t> named;
+  for (int32_t operand : node.operands)
+    if (SetKind kind = program.nodes[operand].kind; kind == side || kind == SetKind::Either)
+      named.insert(program.nodes[operand].segment);
+  return named.size() == program.segments.size();
+}
+
 FunctorWriter::Known FunctorWriter::folded(const SetNode &node) const {
   auto among = [&](Known what) {
     for (int32_t operand : node.operands)
@@ -99,10 +109,14 @@ FunctorWriter::Known FunctorWriter::folded(const SetNode &node) const {
   case SetKind::Everything:
     return Known::Everything;
   case SetKind::AnyOf:
+    if (coversSegments(node, SetKind::Keys) || coversSegments(node, SetKind::Queries))
+      return Known::Everything;
     return among(Known::Everything) ? Known::Everything : all(Known::Nothing) ? Known::Nothing : Known::No;
   case SetKind::AllOf:
     return among(Known::Nothing) ? Known::Nothing : all(Known::Everything) ? Known::Everything : Known::No;
   case SetKind::NoneOf:
+    if (coversSegments(node, SetKind::Keys) || coversSegments(node, SetKind::Queries))
+      return Known::Nothing;
     return among(Known::Everything) ? Known::Nothing : all(Known::Nothing) ? Known::Everything : Known::No;
   case SetKind::Keys:
   case SetKind::Queries:

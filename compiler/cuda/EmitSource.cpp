@@ -5,31 +5,37 @@
 #include "compiler/cuda/EmitFunctor.h"
 #include "compiler/cuda/KernelParts.h"
 #include "compiler/cuda/KernelTable.h"
+#include <utility>
+#include <vector>
 
 namespace falloff::cuda {
 namespace {
 
-std::string constant(const char *name, int64_t value, const char *comment) {
-  std::string line = std::string("constexpr int ") + name + " = " + std::to_string(value) + ";";
-  return line + std::string(line.size() < 32 ? 32 - line.size() : 1, ' ') + "// " + comment + "\n";
-}
-
-std::string truth(const char *name, bool value, const char *comment) {
-  std::string line = std::string("constexpr bool ") + name + " = " + (value ? "true;" : "false;");
-  return line + std::string(line.size() < 32 ? 32 - line.size() : 1, ' ') + "// " + comment + "\n";
-}
-
+/// Lines of constants, their comments in one column.
 std::string constantsOf(const KernelShape &shape) {
-  return constant("queryBlock", shape.queryBlock, "queries of a block of threads") +
-         constant("keyBlock", shape.keyBlock, "keys of a step") +
-         constant("headDim", shape.headDim, "of q and k, padded") +
-         constant("valueDim", shape.valueDim, "of v, padded") + constant("threads", shape.threads, "of a block") +
-         constant("stages", shape.stages, "blocks of keys in shared memory") +
-         constant("residentBlocks", shape.residentBlocks, "blocks of threads on a multiprocessor, at least") +
-         truth("isBf16", shape.element == Element::BF16, "tensors; else fp16") +
-         truth("isAligned", shape.aligned, "rows begin on 16 bytes, and their elements are neighbours") +
-         truth("int8Scores", shape.arithmetic != Arithmetic::Plain, "q k in whole numbers") +
-         truth("fp8Values", shape.arithmetic == Arithmetic::Int8Fp8, "p v in e4m3");
+  auto number = [](const char *name, int64_t value) {
+    return std::string("constexpr int ") + name + " = " + std::to_string(value) + ";";
+  };
+  auto truth = [](const char *name, bool value) {
+    return std::string("constexpr bool ") + name + " = " + (value ? "true" : "false") + ";";
+  };
+  std::vector<std::pair<std::string, const char *>> lines = {
+      {number("queryBlock", shape.queryBlock), "queries of a block of threads"},
+      {number("keyBlock", shape.keyBlock), "keys of a step"},
+      {number("headDim", shape.headDim), "of q and k, padded"},
+      {number("valueDim", shape.valueDim), "of v, padded"},
+      {number("threads", shape.threads), "of a block"},
+      {number("stages", shape.stages), "blocks of keys in shared memory"},
+      {number("residentBlocks", shape.residentBlocks), "blocks of threads on a multiprocessor, at least"},
+      {truth("isBf16", shape.element == Element::BF16), "tensors; else fp16"},
+      {truth("isAligned", shape.aligned), "rows begin on 16 bytes, and their elements are neighbours"},
+  };
+  if (shape.arithmetic != Arithmetic::Plain)
+    lines.push_back({truth("fp8Values", shape.arithmetic == Arithmetic::Int8Fp8), "p v in e4m3"});
+  std::string text;
+  for (const auto &[line, comment] : lines)
+    text += line + std::string(35 - line.size(), ' ') + "// " + comment + "\n";
+  return text;
 }
 
 std::string part(const std::string &name, const std::string &text) {

@@ -12,6 +12,7 @@
 #include "runtime/cuda/Nvrtc.h"
 #include <chrono>
 #include <cstdio>
+#include <vector>
 
 namespace falloff::cuda {
 namespace {
@@ -22,6 +23,12 @@ using runtime::LogLevel;
 using Images = runtime::MemoryCache<KernelImage>;
 
 constexpr const char *sourceName = "attention.cu"; // in NVRTC's messages
+
+/// Not every shape reads every constant of a part.
+const std::vector<std::string> &options() {
+  static const std::vector<std::string> all = {"--diag-suppress=177"};
+  return all;
+}
 
 std::string targetOf(const KernelSpec &spec) { return "sm_" + std::to_string(spec.architecture); }
 
@@ -36,7 +43,7 @@ void report(const char *how, const KernelSpec &spec, double seconds) {
 
 /// Writes everything about a kernel where FALLOFF_DUMP_DIR says.
 void dump(const std::string &folder, const KernelSpec &spec, const BuiltKernel &built) {
-  Compiled compiled = compile(built.source, sourceName, spec.architecture, !built.image.isPtx);
+  Compiled compiled = compile(built.source, sourceName, spec.architecture, !built.image.isPtx, options());
   const std::string &ptx = built.image.isPtx ? built.image.code : compiled.image;
   const std::string &cubin = built.image.isPtx ? compiled.image : built.image.code;
   runtime::dumpFiles(
@@ -47,7 +54,7 @@ void dump(const std::string &folder, const KernelSpec &spec, const BuiltKernel &
 BuiltKernel build(const KernelSpec &spec, std::string source, bool toPtx) {
   BuiltKernel built;
   built.source = std::move(source);
-  Compiled compiled = compile(built.source, sourceName, spec.architecture, toPtx);
+  Compiled compiled = compile(built.source, sourceName, spec.architecture, toPtx, options());
   built.image.shape = spec.shape;
   built.image.architecture = spec.architecture;
   built.image.isPtx = toPtx;

@@ -23,6 +23,7 @@ void bindPlan(pybind11::module_ &module);
 void bindAttention(pybind11::module_ &module);
 void bindCache(pybind11::module_ &module);
 void bindCuda(pybind11::module_ &module);
+void bindCudaKernel(pybind11::module_ &module);
 
 /// int64 (queries, keys).
 pybind11::object toMatrix(const LeadingPairs &pairs);

@@ -15,4 +15,5 @@ PYBIND11_MODULE(_falloff, module) {
   bindAttention(module);
   bindCache(module);
   bindCuda(module);
+  bindCudaKernel(module);
 }

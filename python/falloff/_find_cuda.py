@@ -39,14 +39,19 @@ def find_driver() -> tuple[Library, list[str]]:
     return _library(found), found.devices
 
 
-def tell_package_folders() -> None:
-    """Tells the search where Python's packages lie now."""
+def package_folders() -> list[Path]:
+    """Where Python's packages lie, NVIDIA's wheels among them: ``site-packages`` and its like."""
     try:
         folders = [*site.getsitepackages(), site.getusersitepackages()]
     except AttributeError:  # some embedded interpreters have no such functions
         folders = []
     folders += [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-    _falloff.set_package_folders([Path(folder) for folder in dict.fromkeys(folders)])
+    return [Path(folder) for folder in dict.fromkeys(folders)]
+
+
+def tell_package_folders() -> None:
+    """Tells the search where Python's packages lie now."""
+    _falloff.set_package_folders(package_folders())
 
 
 def _library(found: _falloff.FoundLibrary) -> Library:

@@ -19,7 +19,17 @@ Tile = str | int | Sequence[int] | Mapping[str, "str | int | Sequence[int]"]
 """``"1x128"``, ``(1, 128)``, ``128``, ``"video=2x8x8,text=128"`` or ``{"video": (2, 8, 8), "text":
 128}``."""
 
-_DTYPES = {"bf16": "bf16", "bfloat16": "bf16", "fp32": "fp32", "float32": "fp32"}
+TARGETS = ("cpu", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_103", "sm_120")
+"""What tiles are searched for, and kernels are compiled for."""
+
+_DTYPES = {
+    "bf16": "bf16",
+    "bfloat16": "bf16",
+    "fp16": "fp16",
+    "float16": "fp16",
+    "fp32": "fp32",
+    "float32": "fp32",
+}
 _OPTIONS = (
     *("grid", "tile", "tile_query", "tile_key", "rounding"),
     *("major", "target", "dtype", "head_dim"),
@@ -160,8 +170,9 @@ class Mask:
         ``"radial-reference"`` rounds every set as the public code of radial attention does, bit for
         bit, in blocks of the pattern's parameter ``block``: such a plan can lose pairs of any set,
         and runs where its blocks cover every token. ``major`` is ``"query"`` (rows are query tiles)
-        or ``"key"``. ``dtype`` (``"bf16"``, ``"fp32"``) and ``head_dim`` steer the search alone: a
-        plan runs with any.
+        or ``"key"``. Tiles are searched for ``target``, ``"cpu"`` or a CUDA device
+        such as ``"sm_90"``; ``dtype`` (``"bf16"``, ``"fp32"`` on the CPU, ``"fp16"`` on devices)
+        and ``head_dim`` steer the search, too. A plan runs on any target with any of them.
 
         Raises CompileError where an option does not fit the mask.
         """
@@ -269,7 +280,7 @@ class Mask:
         head_dim: int = 128,
     ) -> _falloff.PlanOptions:
         if to_text("dtype", dtype) not in _DTYPES:
-            raise ValueError(f"expects dtype bf16 or fp32, but got {dtype!r}")
+            raise ValueError(f"expects dtype bf16, fp16 or fp32, but got {dtype!r}")
         head_dim = to_size("head_dim", head_dim)
         if not 1 <= head_dim <= 256:
             raise ValueError(f"expects head_dim from 1 to 256, but got {head_dim}")

@@ -261,7 +261,7 @@ def test_bench_of_an_empty_mask(run, tmp_path: Path) -> None:
         ["bench", "radial", "--heads", "x"],
         ["plan", "scene_aware", "--set", "cuts="],
         ["plan", "radial", "--emit", "xml"],
-        ["compile", "radial", "--emit", "ptx"],
+        ["compile", "radial", "--emit", "spirv"],
         ["bench", "radial", "--heads", "0"],
         ["check", "radial", "--unknown"],
     ],

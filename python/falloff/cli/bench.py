@@ -28,7 +28,7 @@ def add_bench(subparsers: Subparsers) -> None:
     )
     sizes.add_pattern(parser)
     sizes.add_sizes(parser)
-    commands.add_plan_options(parser)
+    commands.add_plan_options(parser, targets=("cpu",), dtypes=("bf16", "fp32"))
     group = parser.add_argument_group("measurement")
     group.add_argument("--batch", type=at_least(1), default=1, metavar="B")
     group.add_argument("--heads", type=at_least(1), default=2, metavar="H")

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""draw, plan and compile."""
+"""draw and plan, and the options that other commands share with them."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from falloff import _falloff, models
+from falloff import models
 from falloff._attention import RECIPES
+from falloff._mask import TARGETS
 from falloff._progress import Progress
 from falloff._values import suggestion
 from falloff.cli import sizes
@@ -51,11 +54,15 @@ def draw(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def add_plan_options(parser: argparse.ArgumentParser) -> None:
+def add_plan_options(
+    parser: argparse.ArgumentParser,
+    targets: Sequence[str] = TARGETS,
+    dtypes: Sequence[str] = ("bf16", "fp16", "fp32"),
+) -> None:
     group = add_tile_options(parser)
     group.add_argument("--major", choices=["query", "key"], default="query")
-    group.add_argument("--target", choices=["cpu"], default="cpu")
-    group.add_argument("--dtype", choices=["bf16", "fp32"], default="bf16")
+    group.add_argument("--target", choices=targets, default="cpu")
+    group.add_argument("--dtype", choices=dtypes, default="bf16")
     group.add_argument("--head-dim", type=int, metavar="D", help="default: the model's, else 128")
 
 
@@ -125,23 +132,9 @@ def plan(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def add_compile(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser(
-        "compile",
-        help="print what the compiler makes of a pattern, stage by stage",
-        description="Prints the mask after simplification, its schedule, or its kernels.",
-    )
-    sizes.add_pattern(parser)
-    sizes.add_sizes(parser)
-    add_plan_options(parser)
-    parser.add_argument(
-        "--emit", choices=["mask", "schedule", "mlir", "llvm", "asm"], default="schedule"
-    )
-    add_kernel_options(parser)
-    parser.set_defaults(run=compile_)
-
-
-def add_kernel_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+def add_kernel_options(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, recipes: Sequence[str] = RECIPES
+) -> None:
     parser.add_argument(
         "--features",
         choices=["native", "avx512vnni", "avx512", "avx2", "generic"],
@@ -150,31 +143,17 @@ def add_kernel_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup
     )
     parser.add_argument(
         "--recipe",
-        type=_recipe,
-        choices=RECIPES,
-        metavar="int8",
+        type=partial(_recipe, recipes),
+        choices=recipes,
+        metavar="|".join(recipes),
         help="round q and k to int8; without it they are multiplied in their own type",
     )
 
 
-def _recipe(text: str) -> str:
+def _recipe(recipes: Sequence[str], text: str) -> str:
     """Comes before argparse's own test of the choices, which would suggest nothing."""
-    if text not in RECIPES:
+    if text not in recipes:
         raise argparse.ArgumentTypeError(
-            f"expects recipe int8, but got '{text}'{suggestion(text, RECIPES)}"
+            f"expects recipe {' or '.join(recipes)}, but got '{text}'{suggestion(text, recipes)}"
         )
     return text
-
-
-def compile_(arguments: argparse.Namespace) -> int:
-    mask = sizes.bind(arguments)
-    options = plan_options(arguments)
-    if arguments.emit in ("mask", "schedule"):
-        text = mask.print(arguments.emit, **options)
-    else:
-        made = mask.plan(**options)._impl
-        text = _falloff.print_kernel(
-            made, arguments.dtype, arguments.emit, arguments.features, arguments.recipe or ""
-        )
-    print(text, end="" if text.endswith("\n") else "\n")
-    return 0
