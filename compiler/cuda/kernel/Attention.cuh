@@ -10,9 +10,8 @@ public:
   Step steps[stages]; ///< of the blocks in stages: the present one first
   static constexpr int pending = 2 * (stages - 1);
 
-  __device__ Pipeline(const AttentionArguments &a, const PlanTable &plan, const RowPiece &piece, const Scores &scores,
-                      const Values &values)
-      : a(a), scores(scores), values(values), cursor(a, plan, piece) {}
+  __device__ Pipeline(const AttentionArguments &a, const PlanTable &plan, const Scores &scores, const Values &values)
+      : a(a), scores(scores), values(values), cursor(plan) {}
 
   /// Begins with K0 V0 ... K(stages - 1); copies begun before join the first group.
   __device__ void begin() {
@@ -49,7 +48,7 @@ private:
   int nextLane;
 
   __device__ void findNext() {
-    nextLane = cursor.next();
+    nextLane = cursor.next(a.keyStride);
     if (nextLane >= 0)
       tokens.load(a.keyTokens + nextLane, MissingTokens(a));
   }
@@ -75,16 +74,15 @@ private:
 };
 
 /// Visits every block of the piece. On return no copy is in flight, and no one reads shared memory.
-__device__ inline void attend(const AttentionArguments &a, const PlanTable &plan, const RowPiece &piece,
-                              Pipeline &pipeline, Scores &scores, const Values &values, Softmax &softmax,
-                              float (&outputs)[rowTiles][valueDim / 8][4]) {
+__device__ inline void attend(const AttentionArguments &a, const PlanTable &plan, Pipeline &pipeline, Scores &scores,
+                              const Values &values, Softmax &softmax, float (&outputs)[rowTiles][valueDim / 8][4]) {
   int stage = 0;
   while (pipeline.steps[0].keyLane >= 0) {
     const Step &step = pipeline.steps[0];
     const bool whole = step.isWhole();
     Kept kept;
     if (!whole)
-      kept = keptOf(plan, a, step, piece.firstLane);
+      kept = keptOf(plan, a, step);
 
     waitForCopies<Pipeline::pending>(); // K of this block
     __syncthreads();                    // ... of every thread; and all have left the stage that V goes to
@@ -115,13 +113,13 @@ extern "C" __global__ void __launch_bounds__(threads, residentBlocks)
       a.tables[a.tableOf[(a.tableBatches > 1 ? blockIdx.z : 0) * a.tableHeads + (a.tableHeads > 1 ? head : 0)]];
   if (blockIdx.x >= plan.pieceCount)
     return;
-  const RowPiece piece = plan.pieces[blockIdx.x];
+  const RowPiece &piece = plan.pieces[blockIdx.x];
 
   const unsigned keys = shared + Scores::queryBytes, valuesAt = keys + stages * Scores::keyBytes;
   Scores scores(a, keyHead, shared, keys);
   const Values values(a, keyHead, valuesAt);
   scores.copyQueries(a, head, piece.firstLane, MissingTokens(a));
-  Pipeline pipeline(a, plan, piece, scores, values);
+  Pipeline pipeline(a, plan, scores, values);
   pipeline.begin();
   if (Scores::preparesQueries(a)) {
     waitForCopies<Pipeline::pending>();
@@ -131,7 +129,7 @@ extern "C" __global__ void __launch_bounds__(threads, residentBlocks)
 
   Softmax softmax;
   float outputs[rowTiles][valueDim / 8][4] = {};
-  attend(a, plan, piece, pipeline, scores, values, softmax, outputs);
+  attend(a, plan, pipeline, scores, values, softmax, outputs);
   if (piece.slot < 0)
     storeOutputs(a, scores, values, softmax, outputs, shared, piece.firstLane, head);
   else

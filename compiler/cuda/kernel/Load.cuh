@@ -38,8 +38,7 @@ public:
   using Tile = SharedTile<rows, columns * 2>;
 
   __device__ Gather(const TensorView &view, int head, int firstToken, int dim)
-      : tokenStride(view.token * 2), dimStride(view.dim),
-        lastCount(min(max(dim - (Tile::blocks - 1) * Tile::chunks * 8 - column(), 0), 8)) {
+      : view(view), lastCount(min(max(dim - (Tile::blocks - 1) * Tile::chunks * 8 - column(), 0), 8)) {
     source = static_cast<const char *>(view.data) +
              2 * (blockIdx.z * view.batch + head * view.head - firstToken * view.token + column() * view.dim);
   }
@@ -66,14 +65,14 @@ private:
   static constexpr int rowsAtOnce = threads / Tile::chunks; ///< each by Tile::chunks threads
 
   const char *source; ///< token 0, this thread's first column
-  long long tokenStride, dimStride;
+  const TensorView &view;
   int lastCount; ///< elements that this thread copies of the last block of columns
 
   static __device__ int row() { return threadId() / Tile::chunks % 32; }
   static __device__ int column() { return threadId() % Tile::chunks * 8; }
 
   __device__ void copyRow(unsigned to, int token) const {
-    const char *from = source + (long long)(token) * int(tokenStride); // KernelShape::aligned bounds it
+    const char *from = source + (long long)(token) * (int(view.token) * 2); // KernelShape::aligned bounds it
 #pragma unroll
     for (int block = 0; block < Tile::blocks; ++block) {
       const int bytes = block + 1 < Tile::blocks ? 16 : lastCount * 2;
@@ -82,14 +81,14 @@ private:
   }
 
   __device__ void copyElements(unsigned to, int token) const {
-    const char *from = source + token * tokenStride;
+    const char *from = source + token * view.token * 2;
 #pragma unroll 1
     for (int block = 0; block < Tile::blocks; ++block) {
       const int count = token < 0 ? 0 : block + 1 < Tile::blocks ? 8 : lastCount;
       unsigned short element[8];
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
-        const long long at = (block * Tile::chunks * 8 + i) * dimStride;
+        const long long at = (block * Tile::chunks * 8 + i) * view.dim;
         element[i] = i < count ? __ldg(reinterpret_cast<const unsigned short *>(from) + at) : 0;
       }
       storeShared(to + block * rows * Tile::blockBytes,

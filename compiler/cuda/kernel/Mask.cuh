@@ -12,14 +12,14 @@ struct Kept {
 };
 
 /// Pairs of a tested tile, by the functor.
-__device__ inline void keepTested(Kept &kept, const PlanTable &plan, const AttentionArguments &a, const Step &step,
-                                  int queryLane) {
+__device__ inline void keepTested(Kept &kept, const PlanTable &plan, const AttentionArguments &a, const Step &step) {
   if constexpr (functorTests) {
     constexpr int rows = 2 * rowTiles;
+    const int *queries = plan.queryCoordinates + plan.pieces[blockIdx.x].firstLane;
     FunctorQuery query[rows];
 #pragma unroll
     for (int row = 0; row < rows; ++row)
-      query[row] = functorQuery(plan, plan.queryCoordinates + queryLane + queryOf(row / 2, row % 2), a.queryLanes);
+      query[row] = functorQuery(plan, queries + queryOf(row / 2, row % 2), a.queryLanes);
     const unsigned fills = step.test - 1;
     // One copy of the functor for each of the lane's rows: its size is the pattern's.
 #pragma unroll 1
@@ -42,13 +42,13 @@ __device__ inline void keepTested(Kept &kept, const PlanTable &plan, const Atten
   }
 }
 
-__device__ inline Kept keptOf(const PlanTable &plan, const AttentionArguments &a, const Step &step, int queryLane) {
+__device__ inline Kept keptOf(const PlanTable &plan, const AttentionArguments &a, const Step &step) {
   Kept kept;
 #pragma unroll
   for (int word = 0; word < keyWords; ++word)
     kept.bits[word] = (step.valid[word] >> 2 * (laneId() % 4) & 0x03030303) * 0x55;
   if (step.test != 0)
-    keepTested(kept, plan, a, step, queryLane);
+    keepTested(kept, plan, a, step);
   return kept;
 }
 

@@ -17,21 +17,22 @@ struct Step {
   }
 };
 
+/// Holds little, since registers are dear: what changes with a run is read again when a run begins.
 class StepCursor {
 public:
-  __device__ StepCursor(const AttentionArguments &a, const PlanTable &plan, const RowPiece &piece)
-      : run(plan.runs + piece.firstRun), lastRun(plan.runs + piece.lastRun), firstTile(piece.firstTile),
-        lastTile(piece.lastTile), keyStride(a.keyStride), keyLane(0), keyLaneEnd(0), test(0) {}
+  __device__ explicit StepCursor(const PlanTable &plan)
+      : plan(plan), run(plan.pieces[blockIdx.x].firstRun), keyLane(0), keyLaneEnd(0), test(0) {}
 
   /// The first key lane of the next block, or -1 past the last; `test` is then its test.
-  __device__ int next() {
+  __device__ int next(int keyStride) {
     while (keyLane >= keyLaneEnd) {
-      if (run == lastRun)
+      const RowPiece &piece = plan.pieces[blockIdx.x];
+      if (run == piece.lastRun)
         return -1;
-      const unsigned long long bits = __ldg(run++);
+      const unsigned long long bits = plan.runs[run++];
       const int first = int(bits & 0xfffffff), last = int(bits >> 28 & 0xfffffff);
-      keyLane = max(first, firstTile) * keyStride;
-      keyLaneEnd = min(last, lastTile) * keyStride;
+      keyLane = max(first, piece.firstTile) * keyStride;
+      keyLaneEnd = min(last, piece.lastTile) * keyStride;
       test = unsigned(bits >> 56);
     }
     keyLane += keyBlock;
@@ -40,8 +41,7 @@ public:
   __device__ unsigned testOfNext() const { return test; }
 
 private:
-  const unsigned long long *run, *lastRun;
-  int firstTile, lastTile, keyStride;
-  int keyLane, keyLaneEnd;
+  const PlanTable &plan;
+  int run, keyLane, keyLaneEnd;
   unsigned test;
 };
