@@ -27,7 +27,15 @@ struct KeyTokens {
     for (int word = 0; word < keyWords; ++word)
       token[word] = loadToken(tokens + 32 * word, missing);
   }
-  /// One bit for each row of a word that has a token.
+  /// Whether some row has none.
+  __device__ bool haveGaps() const {
+    int least = token[0];
+#pragma unroll
+    for (int word = 1; word < keyWords; ++word)
+      least = min(least, token[word]);
+    return __any_sync(allLanes, least < 0);
+  }
+  /// One bit for each row of a word that has one.
   __device__ unsigned valid(int word) const { return __ballot_sync(allLanes, token[word] >= 0); }
 };
 

@@ -12,15 +12,16 @@ struct Kept {
 };
 
 /// Pairs of a tested tile, by the functor.
-__device__ inline void keepTested(Kept &kept, const PlanTable &plan, const AttentionArguments &a, const Step &step) {
+__device__ inline void keepTested(Kept &kept, const AttentionArguments &a, const Step &step) {
   if constexpr (functorTests) {
     constexpr int rows = 2 * rowTiles;
+    const PlanTable &plan = planOf(a);
     const int *queries = plan.queryCoordinates + plan.pieces[blockIdx.x].firstLane;
     FunctorQuery query[rows];
 #pragma unroll
     for (int row = 0; row < rows; ++row)
       query[row] = functorQuery(plan, queries + queryOf(row / 2, row % 2), a.queryLanes);
-    const unsigned fills = step.test - 1;
+    const unsigned fills = step.test() - 1;
     // One copy of the functor for each of the lane's rows: its size is the pattern's.
 #pragma unroll 1
     for (int i = 0; i < keyBlock / 4; ++i) {
@@ -42,13 +43,20 @@ __device__ inline void keepTested(Kept &kept, const PlanTable &plan, const Atten
   }
 }
 
-__device__ inline Kept keptOf(const PlanTable &plan, const AttentionArguments &a, const Step &step) {
+__device__ inline Kept keptOf(const AttentionArguments &a, const Step &step) {
   Kept kept;
 #pragma unroll
   for (int word = 0; word < keyWords; ++word)
-    kept.bits[word] = (step.valid[word] >> 2 * (laneId() % 4) & 0x03030303) * 0x55;
-  if (step.test != 0)
-    keepTested(kept, plan, a, step);
+    kept.bits[word] = allLanes;
+  if (step.hasGaps()) {
+    KeyTokens tokens; // read again: a step that remembers them would cost registers in all others
+    tokens.load(a.keyTokens + step.keyLane, MissingTokens(a));
+#pragma unroll
+    for (int word = 0; word < keyWords; ++word)
+      kept.bits[word] = (tokens.valid(word) >> 2 * (laneId() % 4) & 0x03030303) * 0x55;
+  }
+  if (step.test() != 0)
+    keepTested(kept, a, step);
   return kept;
 }
 

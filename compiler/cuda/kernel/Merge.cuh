@@ -5,8 +5,7 @@
 /// Grid: split blocks, query heads, batch entries. A warp takes a query, a lane some of its columns.
 extern "C" __global__ void __launch_bounds__(threads) falloff_merge(const __grid_constant__ AttentionArguments a) {
   const int head = blockIdx.y;
-  const PlanTable &plan =
-      a.tables[a.tableOf[(a.tableBatches > 1 ? blockIdx.z : 0) * a.tableHeads + (a.tableHeads > 1 ? head : 0)]];
+  const PlanTable &plan = planOf(a);
   if (blockIdx.x >= plan.splitCount)
     return;
   const SplitBlock split = plan.splits[blockIdx.x];

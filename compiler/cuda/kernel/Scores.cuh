@@ -31,6 +31,7 @@ public:
   __device__ static bool preparesQueries(const AttentionArguments &a) { return a.negate != 0; }
   /// Turns the sign of the queries: scores have a factor above 0, so that the largest score weighs most.
   __device__ void prepareQueries(const AttentionArguments &) {
+#pragma unroll 1
     for (int at = threadId() * 16; at < queryBytes; at += threads * 16) {
       const uint4 x = loadShared(queries + at);
       const unsigned sign = 0x80008000;

@@ -2,46 +2,50 @@
 //
 // The blocks of keys that a piece of work visits: run by run, each a range of tiles tested in one way.
 
+/// The table of this CTA's head and batch entry. Looked up wherever it is needed, which is seldom: registers are
+/// dearer, and an index that the compiler does not see through keeps it from holding the address in some.
+__device__ inline const PlanTable &planOf(const AttentionArguments &a) {
+  int batch, head;
+  asm volatile("mov.u32 %0, %ctaid.z;" : "=r"(batch));
+  asm volatile("mov.u32 %0, %ctaid.y;" : "=r"(head));
+  return a.tables[a.tableOf[(a.tableBatches > 1 ? batch : 0) * a.tableHeads + (a.tableHeads > 1 ? head : 0)]];
+}
+
 /// One block of keys. All of it is the same in every lane.
 struct Step {
-  int keyLane;              ///< of the block's first key; below 0: there is no block
-  unsigned test;            ///< 0: every pair is kept; else 1 + fills
-  unsigned valid[keyWords]; ///< keys that have a token
+  int keyLane;   ///< of the block's first key; below 0: there is no block
+  unsigned kind; ///< runtime::Run's test, 0 where every pair is kept; and `gaps`
 
-  __device__ bool isWhole() const {
-    unsigned all = valid[0];
-#pragma unroll
-    for (int word = 1; word < keyWords; ++word)
-      all &= valid[word];
-    return test == 0 && all == allLanes;
-  }
+  static constexpr unsigned gaps = 256; ///< some lanes have no token, or one that is missing
+  __device__ bool isWhole() const { return kind == 0; }
+  __device__ bool hasGaps() const { return kind & gaps; }
+  __device__ unsigned test() const { return kind & 255; }
 };
 
-/// Holds little, since registers are dear: what changes with a run is read again when a run begins.
 class StepCursor {
 public:
-  __device__ explicit StepCursor(const PlanTable &plan)
-      : plan(plan), run(plan.pieces[blockIdx.x].firstRun), keyLane(0), keyLaneEnd(0), test(0) {}
+  __device__ explicit StepCursor(const AttentionArguments &a)
+      : a(a), run(planOf(a).pieces[blockIdx.x].firstRun), keyLane(0), keyLaneEnd(0), test(0) {}
 
-  /// The first key lane of the next block, or -1 past the last; `test` is then its test.
-  __device__ int next(int keyStride) {
+  /// The next block; there is none past the last.
+  __device__ Step next() {
     while (keyLane >= keyLaneEnd) {
+      const PlanTable &plan = planOf(a);
       const RowPiece &piece = plan.pieces[blockIdx.x];
       if (run == piece.lastRun)
-        return -1;
+        return {-1, 0};
       const unsigned long long bits = plan.runs[run++];
       const int first = int(bits & 0xfffffff), last = int(bits >> 28 & 0xfffffff);
-      keyLane = max(first, piece.firstTile) * keyStride;
-      keyLaneEnd = min(last, piece.lastTile) * keyStride;
+      keyLane = max(first, piece.firstTile) * a.keyStride;
+      keyLaneEnd = min(last, piece.lastTile) * a.keyStride;
       test = unsigned(bits >> 56);
     }
     keyLane += keyBlock;
-    return keyLane - keyBlock;
+    return {keyLane - keyBlock, test};
   }
-  __device__ unsigned testOfNext() const { return test; }
 
 private:
-  const PlanTable &plan;
+  const AttentionArguments &a;
   int run, keyLane, keyLaneEnd;
   unsigned test;
 };
