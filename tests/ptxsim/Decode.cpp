@@ -315,8 +315,8 @@ void Decoder::findLoops() {
 static const DecodeTable &decodeTable() {
   static const DecodeTable table = [] {
     DecodeTable out;
-    for (auto *add : {addInteger, addLogic, addFloat, addCompare, addConvert, addMove, addControl, addMemory, addAtomic,
-                      addAsync, addExchange, addMatrix, addBarrier})
+    for (auto *add : {addInteger, addCarry, addLogic, addFloat, addCompare, addConvert, addMove, addControl, addMemory,
+                      addAtomic, addAsync, addExchange, addMatrix, addBarrier})
       add(out);
     return out;
   }();

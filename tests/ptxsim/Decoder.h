@@ -127,6 +127,7 @@ std::optional<Type> typeNamed(std::string_view name);
 
 // Each file of instructions/ adds its opcodes.
 void addInteger(DecodeTable &table);
+void addCarry(DecodeTable &table);
 void addLogic(DecodeTable &table);
 void addFloat(DecodeTable &table);
 void addCompare(DecodeTable &table);

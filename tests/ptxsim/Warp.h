@@ -54,7 +54,8 @@ struct Warp {
   uint32_t mask = 0; ///< lanes that the instruction is executed for
   uint32_t *rows = nullptr;
   LineCounts *counts = nullptr; ///< of the instruction
-  int lane = -1;                ///< at work, for messages
+  uint32_t carry = 0, carryKnown = 0;
+  int lane = -1; ///< at work, for messages
   CopyGroups copies;
   const Instruction *waitingAt = nullptr; ///< a barrier
   uint32_t barrier = 0;

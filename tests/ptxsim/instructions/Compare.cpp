@@ -66,7 +66,9 @@ struct Double {
 };
 struct Half {
   static double value(const Warp &, const Instruction &i, uint32_t bits) {
-    return decode(i.type == Type::F16 ? f16Format : bf16Format, bits & 0xffff);
+    const Format &format = i.type == Type::F16 ? f16Format : bf16Format;
+    bits &= 0xffff;
+    return i.mode.flush && !(bits & format.infinity) ? 0.0 : decode(format, bits);
   }
   using Storage = uint32_t;
 };
@@ -160,18 +162,43 @@ Comparison takeComparison(Decoder &decoder, Suffixes &suffixes) {
 
 Kind kindOf(Type type) { return type == Type::F64 ? Kind::Double : isFloat(type) ? Kind::Float : Kind::Integer; }
 
+/// Two comparisons of halves: p of the lower ones, q of the upper.
+void setPairPredicates(Warp &warp, const Instruction &i) {
+  const uint32_t *a = warp.row(i.rows[2]), *b = warp.row(i.rows[3]);
+  const Format &format = i.type == Type::F16x2 ? f16Format : bf16Format;
+  auto comparison = static_cast<Comparison>(i.option);
+  auto value = [&](uint32_t bits) {
+    bool subnormal = i.mode.flush && !(bits & format.infinity);
+    return subnormal ? 0.0 : decode(format, bits);
+  };
+  uint32_t lower = 0, upper = 0;
+  forLanes(warp.mask, [&](int lane) {
+    bool low = compare(comparison, value(a[lane] & 0xffff), value(b[lane] & 0xffff));
+    bool high = compare(comparison, value(a[lane] >> 16), value(b[lane] >> 16));
+    lower |= static_cast<uint32_t>(low) << lane;
+    upper |= static_cast<uint32_t>(high) << lane;
+  });
+  auto how = static_cast<Combine>(i.immediate);
+  uint32_t with = how == Combine::None ? 0 : warp.predicate(i.rows[4]) ^ (i.count ? allLanes : 0);
+  put(warp, i.rows[0], combine(how, lower, with));
+  put(warp, i.rows[1], combine(how, upper, with));
+}
+
 void decodeSetPredicate(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   out.option = static_cast<uint8_t>(takeComparison(decoder, suffixes));
   int how = suffixes.takeOne({"and", "or", "xor"});
   out.immediate = how + 1;
   out.mode.flush = suffixes.take("ftz");
   Type type = requireType(decoder, suffixes);
-  if (!comparer(type))
+  bool pair = type == Type::F16x2 || type == Type::BF16x2;
+  const OperandSyntax &d = decoder.operand(0);
+  if (!pair && !comparer(type))
     refuseType(decoder, suffixes, type);
+  if (pair && d.kind != OperandSyntax::Kind::Pair)
+    decoder.syntax("expects two predicates for two halves");
   out.type = type;
   out.kind = kindOf(type);
-  out.execute = setPredicate;
-  const OperandSyntax &d = decoder.operand(0);
+  out.execute = pair ? setPairPredicates : setPredicate;
   if (d.kind == OperandSyntax::Kind::Pair) {
     decoder.destination(out, d.parts[0], Type::Pred);
     decoder.destination(out, d.parts[1], Type::Pred);

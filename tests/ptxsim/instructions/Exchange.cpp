@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// shfl.sync, vote.sync, match.sync, redux.sync, activemask.
+// shfl.sync, vote.sync, match.sync, redux.sync, activemask, elect.sync.
 #include "tests/ptxsim/Lanes.h"
 
 #include "tests/ptxsim/instructions/Apply.h"
@@ -181,6 +181,25 @@ void decodeActive(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   decoder.destination(out, decoder.operand(0), Type::B32);
 }
 
+/// d|p: the lowest member, and whether a lane is that one.
+void elect(Warp &warp, const Instruction &i) {
+  uint32_t members = membersOf(warp, i, 2), leader = static_cast<uint32_t>(__builtin_ctz(members));
+  uint32_t *d = warp.row(i.rows[0]);
+  forLanes(warp.mask, [&](int lane) { d[lane] = leader; });
+  setPredicate(warp, i.rows[1], 1u << leader);
+}
+
+void decodeElect(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
+  const OperandSyntax &d = decoder.operand(0);
+  if (!suffixes.take("sync") || d.kind != OperandSyntax::Kind::Pair)
+    decoder.unsupported("expects elect.sync d|p");
+  out.kind = Kind::Exchange;
+  out.execute = elect;
+  decoder.destination(out, d.parts[0], Type::B32);
+  decoder.destination(out, d.parts[1], Type::Pred);
+  decoder.source(out, decoder.operand(1), Type::B32);
+}
+
 } // namespace
 
 void addExchange(DecodeTable &table) {
@@ -189,6 +208,7 @@ void addExchange(DecodeTable &table) {
   table["match"] = decodeMatch;
   table["redux"] = decodeReduce;
   table["activemask"] = decodeActive;
+  table["elect"] = decodeElect;
 }
 
 } // namespace ptxsim

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Floating-point arithmetic: f32, f64, and f16 and bf16 alone or in pairs. The arithmetic itself is Numbers.h's.
+// Floating-point arithmetic of f32 and f64. The arithmetic itself is Numbers.h's.
 #include "tests/ptxsim/instructions/Float.h"
 
 #include "tests/ptxsim/instructions/Apply.h"
@@ -142,58 +142,6 @@ void double1(Warp &warp, const Instruction &i) {
   forLanes(warp.mask, [&](int lane) { d[lane] = quiet(Op::apply(asDouble(a[lane]))); });
 }
 
-// ---- f16 and bf16, one or two in a register
-
-const Format &formatOf(Type type) { return type == Type::F16 || type == Type::F16x2 ? f16Format : bf16Format; }
-bool isPair(Type type) { return type == Type::F16x2 || type == Type::BF16x2; }
-
-/// operation(a, b, c) of both halves, or of the lower one.
-template <class F>
-void halves(Warp &warp, const Instruction &i, F operation) {
-  uint32_t *d = warp.row(i.rows[0]);
-  const uint32_t *a = warp.row(i.rows[1]);
-  const uint32_t *b = i.sources > 1 ? warp.row(i.rows[2]) : a, *c = i.sources > 2 ? warp.row(i.rows[3]) : a;
-  bool pair = isPair(i.type);
-  forLanes(warp.mask, [&](int lane) {
-    uint32_t low = operation(a[lane] & 0xffff, b[lane] & 0xffff, c[lane] & 0xffff);
-    uint32_t high = pair ? operation(a[lane] >> 16, b[lane] >> 16, c[lane] >> 16) : 0;
-    d[lane] = low | high << 16;
-  });
-}
-
-enum class Half : uint8_t { Add, Sub, Mul, Fma, FmaRelu, Min, Max, MinNan, MaxNan, Abs, Neg };
-
-void half(Warp &warp, const Instruction &i) {
-  const Format &format = formatOf(i.type);
-  halves(warp, i, [&](uint32_t a, uint32_t b, uint32_t c) -> uint32_t {
-    switch (static_cast<Half>(i.option)) {
-    case Half::Add:
-      return add16(format, a, b);
-    case Half::Sub:
-      return sub16(format, a, b);
-    case Half::Mul:
-      return mul16(format, a, b);
-    case Half::Fma:
-      return fma16(format, a, b, c);
-    case Half::FmaRelu:
-      return fma16(format, a, b, c, true);
-    case Half::Min:
-      return min16(format, a, b);
-    case Half::Max:
-      return max16(format, a, b);
-    case Half::MinNan:
-      return min16(format, a, b, true);
-    case Half::MaxNan:
-      return max16(format, a, b, true);
-    case Half::Abs:
-      return a & 0x7fff;
-    case Half::Neg:
-      return a ^ 0x8000;
-    }
-    return 0;
-  });
-}
-
 // ---- decoding
 
 void decodeSingle(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
@@ -247,34 +195,6 @@ void decodeDouble(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   decoder.simple(out, Type::F64, found->second.second);
 }
 
-void decodeHalf(Decoder &decoder, Suffixes &suffixes, Instruction &out, Type type) {
-  const std::string &base = suffixes.base();
-  out.kind = Kind::Float;
-  out.execute = half;
-  int sources = 2;
-  if (suffixes.takeRounding() != Rounding::nearest)
-    decoder.unsupported("expects .rn of 16 bits");
-  Half option = Half::Add;
-  if (base == "sub")
-    option = Half::Sub;
-  else if (base == "mul")
-    option = Half::Mul;
-  else if (base == "fma") {
-    option = suffixes.take("relu") ? Half::FmaRelu : Half::Fma;
-    sources = 3;
-  } else if (base == "min")
-    option = suffixes.take("NaN") ? Half::MinNan : Half::Min;
-  else if (base == "max")
-    option = suffixes.take("NaN") ? Half::MaxNan : Half::Max;
-  else if (base == "abs" || base == "neg") {
-    option = base == "abs" ? Half::Abs : Half::Neg;
-    sources = 1;
-  } else if (base != "add")
-    refuseType(decoder, suffixes, type);
-  out.option = static_cast<uint8_t>(option);
-  decoder.simple(out, type, sources);
-}
-
 void decodeFma(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   decodeFloat(decoder, suffixes, out, requireType(decoder, suffixes));
 }
@@ -286,7 +206,7 @@ void decodeSpecial(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   if (type == Type::F64)
     return decodeDouble(decoder, suffixes, out);
   if (type != Type::F32)
-    refuseType(decoder, suffixes, type);
+    return decodeHalf(decoder, suffixes, out, type);
   bool rounded = false, approximate = suffixes.take("approx");
   out.mode.rounding = suffixes.takeRounding(Rounding::nearest, &rounded);
   out.mode.flush = suffixes.take("ftz");

@@ -10,6 +10,9 @@ namespace ptxsim {
 
 void decodeFloat(Decoder &decoder, Suffixes &suffixes, Instruction &out, Type type);
 
+/// f16 and bf16, alone or in pairs.
+void decodeHalf(Decoder &decoder, Suffixes &suffixes, Instruction &out, Type type);
+
 } // namespace ptxsim
 
 #endif

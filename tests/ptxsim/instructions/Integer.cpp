@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Integer arithmetic: add, sub, mul, mad, sad, div, rem, abs, neg, min, max; dp4a. Opcodes that floating point has,
+// Integer arithmetic: add, sub, mul, mad, sad, div, rem, abs, neg, min, max, mul24,
+// mad24, dp2a, dp4a. Opcodes that floating point has,
 // too, are decoded here and handed on.
 #include "tests/ptxsim/instructions/Apply.h"
+#include "tests/ptxsim/instructions/Carry.h"
 #include "tests/ptxsim/instructions/Float.h"
 
 #include <limits>
@@ -100,6 +102,29 @@ struct SubSaturated {
   }
 };
 
+struct MadHighSaturated {
+  static int32_t apply(int32_t a, int32_t b, int32_t c) { return AddSaturated::apply(MulHigh::apply(a, b), c); }
+};
+
+/// The lower or upper (`option` 1) 32 of the 48 bits that two numbers of 24 bits make.
+template <class T, bool adds>
+void product24(Warp &warp, const Instruction &i) {
+  uint32_t *d = warp.row(i.rows[0]);
+  const uint32_t *a = warp.row(i.rows[1]), *b = warp.row(i.rows[2]);
+  const uint32_t *c = adds ? warp.row(i.rows[3]) : nullptr;
+  auto cut = [](uint32_t value) { return static_cast<int64_t>(static_cast<T>(value << 8) >> 8); };
+  forLanes(warp.mask, [&](int lane) {
+    uint32_t product = static_cast<uint32_t>((cut(a[lane]) * cut(b[lane])) >> (i.option & 1 ? 16 : 0));
+    if (!adds)
+      d[lane] = product;
+    else if (i.option & 2)
+      d[lane] =
+          static_cast<uint32_t>(AddSaturated::apply(static_cast<int32_t>(product), static_cast<int32_t>(c[lane])));
+    else
+      d[lane] = product + c[lane];
+  });
+}
+
 template <class Op>
 struct Two {
   template <class T>
@@ -181,6 +206,8 @@ void decodeTwo(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
   if (isFloat(type))
     return decodeFloat(decoder, suffixes, out, type);
+  if (suffixes.take("cc"))
+    return decodeCarry(decoder, suffixes, out, type);
   out.execute = forInteger<Two<Op>::template Pick>(type);
   if constexpr (!std::is_void_v<Saturated>)
     if (type == Type::S32 && suffixes.take("sat"))
@@ -237,6 +264,8 @@ void decodeMad(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
   if (isFloat(type))
     return decodeFloat(decoder, suffixes, out, type);
+  if (suffixes.take("cc"))
+    return decodeCarry(decoder, suffixes, out, type);
   int part = suffixes.takeOne({"lo", "hi", "wide"});
   out.type = type;
   if (part == 2) {
@@ -251,9 +280,23 @@ void decodeMad(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   out.execute = part == 0   ? forInteger<Three<MadLow>::Pick>(type)
                 : part == 1 ? forInteger<Three<MadHigh>::Pick>(type)
                             : nullptr;
+  if (part == 1 && type == Type::S32 && suffixes.take("sat"))
+    out.execute = apply3<MadHighSaturated, int32_t>;
   if (!out.execute)
     decoder.unsupported("expects .lo, .hi or .wide and a type of integers");
   decoder.simple(out, type, 3);
+}
+
+template <bool adds>
+void decode24(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
+  Type type = requireType(decoder, suffixes);
+  int part = suffixes.takeOne({"lo", "hi"});
+  if (part < 0 || (type != Type::U32 && type != Type::S32))
+    refuseType(decoder, suffixes, type);
+  bool saturated = adds && part == 1 && isSigned(type) && suffixes.take("sat");
+  out.option = static_cast<uint8_t>(part | (saturated ? 2 : 0));
+  out.execute = isSigned(type) ? product24<int32_t, adds> : product24<uint32_t, adds>;
+  decoder.simple(out, type, adds ? 3 : 2);
 }
 
 void decodeSad(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
@@ -264,31 +307,40 @@ void decodeSad(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   decoder.simple(out, type, 3);
 }
 
-/// Four products of bytes, added.
-template <bool aSigned, bool bSigned>
+/// Products of the bytes of b with the bytes of a (dp4a), or of two of them with the halves of a (dp2a; `option` 1: the
+/// upper two), added.
+template <bool aSigned, bool bSigned, int aBits>
 void dotProduct(Warp &warp, const Instruction &i) {
   uint32_t *d = warp.row(i.rows[0]);
   const uint32_t *a = warp.row(i.rows[1]), *b = warp.row(i.rows[2]), *c = warp.row(i.rows[3]);
+  int begin = i.option ? 16 : 0;
   forLanes(warp.mask, [&](int lane) {
     uint32_t sum = c[lane];
-    for (int shift = 0; shift < 32; shift += 8) {
-      uint32_t x = a[lane] >> shift & 255, y = b[lane] >> shift & 255;
-      int32_t left = aSigned ? static_cast<int8_t>(x) : static_cast<int32_t>(x);
-      int32_t right = bSigned ? static_cast<int8_t>(y) : static_cast<int32_t>(y);
+    for (int part = 0; part < 32 / aBits; ++part) {
+      uint32_t x = a[lane] << (32 - aBits * (part + 1)), y = b[lane] << (24 - begin - 8 * part);
+      int64_t left = aSigned ? static_cast<int32_t>(x) >> (32 - aBits) : static_cast<int64_t>(x >> (32 - aBits));
+      int64_t right = bSigned ? static_cast<int32_t>(y) >> 24 : static_cast<int64_t>(y >> 24);
       sum += static_cast<uint32_t>(left * right);
     }
     d[lane] = sum;
   });
 }
 
+template <int aBits>
 void decodeDot(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
+  if (aBits == 16) {
+    int half = suffixes.takeOne({"lo", "hi"});
+    if (half < 0)
+      decoder.unsupported("expects .lo or .hi");
+    out.option = static_cast<uint8_t>(half);
+  }
   Type a = requireType(decoder, suffixes), b = requireType(decoder, suffixes);
   for (Type type : {a, b})
     if (type != Type::U32 && type != Type::S32)
       refuseType(decoder, suffixes, type);
-  out.execute = isSigned(a)   ? isSigned(b) ? dotProduct<true, true> : dotProduct<true, false>
-                : isSigned(b) ? dotProduct<false, true>
-                              : dotProduct<false, false>;
+  out.execute = isSigned(a)   ? isSigned(b) ? dotProduct<true, true, aBits> : dotProduct<true, false, aBits>
+                : isSigned(b) ? dotProduct<false, true, aBits>
+                              : dotProduct<false, false, aBits>;
   decoder.simple(out, Type::B32, 3);
 }
 
@@ -306,7 +358,10 @@ void addInteger(DecodeTable &table) {
   table["rem"] = decodeDivide<true>;
   table["abs"] = decodeOne<Abs>;
   table["neg"] = decodeOne<Neg>;
-  table["dp4a"] = decodeDot;
+  table["dp4a"] = decodeDot<8>;
+  table["dp2a"] = decodeDot<16>;
+  table["mul24"] = decode24<false>;
+  table["mad24"] = decode24<true>;
 }
 
 } // namespace ptxsim

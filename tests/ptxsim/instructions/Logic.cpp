@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Bits: and, or, xor, not, cnot, lop3, shl, shr, shf, bfe, bfi, bfind, brev, clz, popc, prmt, fns.
+// Bits: and, or, xor, not, cnot, lop3, shl, shr, shf, bfe, bfi, bfind, brev, clz, popc, prmt, bmsk,
+// szext, fns.
 #include "tests/ptxsim/instructions/Apply.h"
 
 #include <algorithm>
@@ -102,15 +103,39 @@ void threeInputs(Warp &warp, const Instruction &i) {
   });
 }
 
+/// d|p: p is whether d has a bit set, and (`option` 1) or (2) the predicate q.
+void threeInputsPredicate(Warp &warp, const Instruction &i) {
+  Instruction plain = i;
+  for (int k = 1; k <= 3; ++k)
+    plain.rows[k] = i.rows[k + 1];
+  threeInputs(warp, plain);
+  const uint32_t *d = warp.row(i.rows[0]);
+  uint32_t any = 0, q = warp.predicate(i.rows[5]) ^ (i.count ? allLanes : 0);
+  forLanes(warp.mask, [&](int lane) { any |= static_cast<uint32_t>(d[lane] != 0) << lane; });
+  uint32_t &p = warp.predicate(i.rows[1]);
+  p = (p & ~warp.mask) | ((i.option == 1 ? any | q : any & q) & warp.mask);
+}
+
 void decodeThreeInputs(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
   if (type != Type::B32)
     refuseType(decoder, suffixes, type);
-  out.execute = threeInputs;
+  int with = suffixes.takeOne({"or", "and"});
+  out.execute = with < 0 ? threeInputs : threeInputsPredicate;
+  out.option = static_cast<uint8_t>(with + 1);
   out.immediate = decoder.requireConstant(decoder.operand(4));
-  decoder.destination(out, decoder.operand(0), type);
+  const OperandSyntax &d = decoder.operand(0);
+  if (with >= 0 && d.kind != OperandSyntax::Kind::Pair)
+    decoder.syntax("expects a register and a predicate");
+  decoder.destination(out, with < 0 ? d : d.parts[0], type);
+  if (with >= 0)
+    decoder.destination(out, d.parts[1], Type::Pred);
   for (int k = 1; k <= 3; ++k)
     decoder.source(out, decoder.operand(k), type);
+  bool negated = false;
+  if (with >= 0)
+    decoder.predicateSource(out, decoder.operand(5), negated);
+  out.count = negated;
 }
 
 /// Shifts by more than the width give what remains: zeros, or the sign.
@@ -331,12 +356,111 @@ void permute(Warp &warp, const Instruction &i) {
   });
 }
 
+/// The modes of prmt: c's lowest two bits choose one of four selections.
+template <int mode>
+void permuteMode(Warp &warp, const Instruction &i) {
+  static const uint16_t selections[6][4] = {
+      {0x3210, 0x4321, 0x5432, 0x6543}, // f4e: four bytes from byte c on
+      {0x5670, 0x6701, 0x7012, 0x0123}, // b4e: backwards
+      {0x0000, 0x1111, 0x2222, 0x3333}, // rc8: one byte
+      {0x3210, 0x3211, 0x3222, 0x3333}, // ecl: clamped from the left
+      {0x0000, 0x1110, 0x2210, 0x3210}, // ecr: from the right
+      {0x1010, 0x3232, 0x1010, 0x3232}  // rc16: one half
+  };
+  uint32_t *d = warp.row(i.rows[0]);
+  const uint32_t *a = warp.row(i.rows[1]), *b = warp.row(i.rows[2]), *c = warp.row(i.rows[3]);
+  forLanes(warp.mask, [&](int lane) {
+    uint64_t bytes = static_cast<uint64_t>(b[lane]) << 32 | a[lane];
+    uint32_t selection = selections[mode][c[lane] & 3], result = 0;
+    for (int byte = 0; byte < 4; ++byte)
+      result |= static_cast<uint32_t>(bytes >> (8 * (selection >> (4 * byte) & 7)) & 255) << (8 * byte);
+    d[lane] = result;
+  });
+}
+
 void decodePermute(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
   if (type != Type::B32)
     refuseType(decoder, suffixes, type);
-  out.execute = permute;
+  static const Execute modes[] = {permuteMode<0>, permuteMode<1>, permuteMode<2>,
+                                  permuteMode<3>, permuteMode<4>, permuteMode<5>};
+  int mode = suffixes.takeOne({"f4e", "b4e", "rc8", "ecl", "ecr", "rc16"});
+  out.execute = mode < 0 ? permute : modes[mode];
   decoder.simple(out, type, 3);
+}
+
+/// Ones in b bits from bit a on.
+template <bool clamp>
+void bitMask(Warp &warp, const Instruction &i) {
+  uint32_t *d = warp.row(i.rows[0]);
+  const uint32_t *a = warp.row(i.rows[1]), *b = warp.row(i.rows[2]);
+  forLanes(warp.mask, [&](int lane) {
+    uint32_t first = clamp ? std::min(a[lane], 32u) : a[lane] & 31,
+             length = clamp ? std::min(b[lane], 32u) : b[lane] & 31;
+    uint64_t ones = (uint64_t(1) << length) - 1;
+    d[lane] = static_cast<uint32_t>(ones << first);
+  });
+}
+
+void decodeBitMask(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
+  int mode = suffixes.takeOne({"clamp", "wrap"});
+  if (mode < 0 || requireType(decoder, suffixes) != Type::B32)
+    decoder.unsupported("expects bmsk.clamp.b32 or bmsk.wrap.b32");
+  out.execute = mode == 0 ? bitMask<true> : bitMask<false>;
+  decoder.simple(out, Type::B32, 2);
+}
+
+/// The lowest b bits of a, extended by their sign or by zeros.
+template <class T, bool clamp>
+void extend(Warp &warp, const Instruction &i) {
+  uint32_t *d = warp.row(i.rows[0]);
+  const uint32_t *a = warp.row(i.rows[1]), *b = warp.row(i.rows[2]);
+  forLanes(warp.mask, [&](int lane) {
+    uint32_t bits = clamp ? std::min(b[lane], 32u) : b[lane] & 31;
+    d[lane] = bits == 0 ? 0 : static_cast<uint32_t>(static_cast<T>(a[lane] << (32 - bits)) >> (32 - bits));
+  });
+}
+
+void decodeExtend(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
+  int mode = suffixes.takeOne({"clamp", "wrap"});
+  Type type = requireType(decoder, suffixes);
+  if (mode < 0 || (type != Type::U32 && type != Type::S32))
+    refuseType(decoder, suffixes, type);
+  out.execute = isSigned(type) ? mode == 0 ? extend<int32_t, true> : extend<int32_t, false>
+                : mode == 0    ? extend<uint32_t, true>
+                               : extend<uint32_t, false>;
+  decoder.destination(out, decoder.operand(0), type);
+  decoder.source(out, decoder.operand(1), type);
+  decoder.source(out, decoder.operand(2), Type::U32);
+}
+
+/// The place of the n-th set bit of a, counted from bit b on: upwards if n > 0, downwards if n < 0; all ones if there
+/// is none. n = 0 asks for bit b itself.
+void findSet(Warp &warp, const Instruction &i) {
+  uint32_t *d = warp.row(i.rows[0]);
+  const uint32_t *a = warp.row(i.rows[1]), *b = warp.row(i.rows[2]), *n = warp.row(i.rows[3]);
+  forLanes(warp.mask, [&](int lane) {
+    int left = static_cast<int>(n[lane]), step = left < 0 ? -1 : 1, place = static_cast<int>(b[lane]);
+    if (b[lane] > 31) {
+      warp.lane = lane;
+      throw Problem{FaultKind::Undefined, "expects a bit below 32, but got " + std::to_string(b[lane]), {}};
+    }
+    if (left == 0) {
+      d[lane] = a[lane] >> place & 1 ? static_cast<uint32_t>(place) : ~0u;
+      return;
+    }
+    for (; place >= 0 && place < 32; place += step)
+      if (a[lane] >> place & 1 && (left -= step) == 0)
+        break;
+    d[lane] = place >= 0 && place < 32 ? static_cast<uint32_t>(place) : ~0u;
+  });
+}
+
+void decodeFindSet(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
+  if (requireType(decoder, suffixes) != Type::B32)
+    decoder.unsupported("expects fns.b32");
+  out.execute = findSet;
+  decoder.simple(out, Type::B32, 3);
 }
 
 } // namespace
@@ -358,6 +482,9 @@ void addLogic(DecodeTable &table) {
   table["brev"] = decodeCount<Reverse, true>;
   table["bfind"] = decodeFindHigh;
   table["prmt"] = decodePermute;
+  table["bmsk"] = decodeBitMask;
+  table["szext"] = decodeExtend;
+  table["fns"] = decodeFindSet;
 }
 
 } // namespace ptxsim
