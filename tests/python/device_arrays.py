@@ -41,7 +41,7 @@ class Driver:
         self.call("cuDeviceGet", ctypes.byref(number), device)
         self.call("cuDevicePrimaryCtxRetain", ctypes.byref(context), number)
         self.context = context
-        self.call("cuCtxSetCurrent", context)
+        self.call("cuCtxPushCurrent_v2", context)
 
     def call(self, name: str, *arguments: Any) -> None:
         status = getattr(self.library, name)(*arguments)
@@ -83,7 +83,7 @@ class Driver:
         """Loads PTX, launches an entry point of it once, and waits. Arguments are arrays, passed as
         their addresses, or C integers."""
         module, function = ctypes.c_void_p(), ctypes.c_void_p()
-        self.call("cuModuleLoadData", ctypes.byref(module), ptx.encode())
+        self.call("cuModuleLoadDataEx", ctypes.byref(module), ptx.encode(), 0, None, None)
         try:
             self.call("cuModuleGetFunction", ctypes.byref(function), module, kernel.encode())
             values = [
@@ -105,12 +105,10 @@ class Driver:
         made.strides, made.offset = tuple(values.strides), -low
         if values.size:
             first = values.__array_interface__["data"][0] + low
-            self.call(
-                "cuMemcpyHtoD_v2",
-                made.memory.address,
-                ctypes.c_void_p(first),
-                ctypes.c_size_t(high - low),
-            )
+            size = ctypes.c_size_t(high - low)
+            pointer = ctypes.c_void_p(first)
+            self.call("cuMemcpyHtoDAsync_v2", made.memory.address, pointer, size, None)
+            self.call("cuStreamSynchronize", None)
         return made
 
     def empty(self, shape: Sequence[int], dtype: Any) -> DeviceArray:
@@ -162,14 +160,11 @@ class DeviceArray:
         low, high = _reach(self.shape, self.strides, self.dtype.itemsize)
         raw = np.zeros(high - low, np.uint8)
         if raw.size:
+            source, size = ctypes.c_uint64(self.address + low), ctypes.c_size_t(raw.size)
+            pointer = raw.ctypes.data_as(ctypes.c_void_p)
             self.driver.synchronise()
-            source = ctypes.c_uint64(self.address + low)
-            self.driver.call(
-                "cuMemcpyDtoH_v2",
-                raw.ctypes.data_as(ctypes.c_void_p),
-                source,
-                ctypes.c_size_t(raw.size),
-            )
+            self.driver.call("cuMemcpyDtoHAsync_v2", pointer, source, size, None)
+            self.driver.call("cuStreamSynchronize", None)
         view = np.ndarray(self.shape, self.dtype, raw, -low, self.strides)
         return np.array(view)
 

@@ -92,6 +92,21 @@ void checkLaunch(const Function &function, const ptxsim::Launch &launch) {
   require(launch.dynamicSharedBytes <= function.maxDynamicSharedBytes);
 }
 
+/// Instructions of warps by opcode with its suffixes, which says more than their kind.
+std::map<std::string, uint64_t> opcodesOf(const Counts &counts, int first, int last) {
+  std::map<std::string, uint64_t> found;
+  for (const LineCounts &line : counts.lines) {
+    if (line.line < first || line.line > last || line.instructions == 0)
+      continue;
+    std::istringstream words(line.text);
+    std::string word;
+    while (words >> word && word[0] == '@')
+      ;
+    found[word.substr(0, word.find(';'))] += line.instructions;
+  }
+  return found;
+}
+
 void writeCounts(std::ostream &out, const Counts &counts, int first, int last) {
   LineCounts total = counts.total(first, last);
   out << "{\"lines\": [" << first << ", " << last << "], \"instructions\": " << total.instructions
@@ -107,6 +122,12 @@ void writeCounts(std::ostream &out, const Counts &counts, int first, int last) {
   comma = "";
   for (const auto &[shape, count] : counts.matrix(first, last)) {
     out << comma << '"' << shape << "\": " << count;
+    comma = ", ";
+  }
+  out << "}, \"opcodes\": {";
+  comma = "";
+  for (const auto &[opcode, count] : opcodesOf(counts, first, last)) {
+    out << comma << '"' << opcode << "\": " << count;
     comma = ", ";
   }
   out << "}}";
