@@ -4,7 +4,7 @@ NAME.BUG.ptx for each macro PLANT_BUG that the file asks for.
 
 python tests/ptxsim/planted/regenerate.py [path of libnvrtc.so]
 
-Without a path, NVRTC is that of the package nvidia-cuda-nvrtc, 13.0.88 of which made the files kept.
+Without a path, NVRTC is that of the package nvidia-cuda-nvrtc; version 13.0.88 made the files kept.
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ def text_of(library: ctypes.CDLL, program: ctypes.c_void_p, what: str) -> str:
 
 def compile_to_ptx(library: ctypes.CDLL, source: str, name: str, macros: list[str]) -> str:
     program = ctypes.c_void_p()
-    library.nvrtcCreateProgram(
-        ctypes.byref(program), source.encode(), name.encode(), 0, None, None
-    )
+    library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), name.encode(), 0, None, None)
     options = [option.encode() for option in OPTIONS + [f"-D{macro}" for macro in macros]]
     array = (ctypes.c_char_p * len(options))(*options)
     if library.nvrtcCompileProgram(program, len(options), array):
