@@ -180,6 +180,30 @@ std::string errorOf(const std::function<void()> &body) {
 
 #define EXPECT_HAS(TEXT, PART) EXPECT_NE((TEXT).find(PART), std::string::npos) << (TEXT)
 
+/// What is wrong with the driver in a process of its own, where a variable is set. Comes first: a driver that was
+/// started stays as it is.
+std::string problemWith(const char *variable, const char *value) {
+  LoadedDriver::get();
+  return test::runCaptured([&] {
+           setenv(variable, value, 1);
+           std::string problem = Driver::find().problem;
+           return write(STDERR_FILENO, problem.data(), problem.size()) > 0 ? 0 : 1;
+         })
+      .second;
+}
+
+TEST(CudaDriver, NoDevice) {
+  EXPECT_EQ(problemWith("PTXSIM_DEVICES", "0"),
+            "the NVIDIA driver " SIMULATED_DRIVER " (process) does not start: cuInit gives CUDA_ERROR_NO_DEVICE (no "
+            "CUDA-capable device is detected); CUDA_VISIBLE_DEVICES may hide a device that there is");
+}
+
+TEST(CudaDriver, TooOld) {
+  EXPECT_EQ(problemWith("PTXSIM_DRIVER_VERSION", "11040"),
+            "expects an NVIDIA driver of CUDA 12.0 or later, but got one of CUDA 11.4, " SIMULATED_DRIVER
+            " (process); update the NVIDIA driver of this machine");
+}
+
 class CudaDevice : public testing::Test {
 protected:
   static void SetUpTestSuite() { LoadedDriver::get(); }
