@@ -3,6 +3,7 @@
 // A parsed module to one that runs: variables are laid out, then each function's statements decoded one by one, each to
 // one instruction.
 #include "tests/ptxsim/Decoder.h"
+#include "tests/ptxsim/Simulator.h"
 
 #include <algorithm>
 #include <atomic>
@@ -321,6 +322,14 @@ static const DecodeTable &decodeTable() {
     return out;
   }();
   return table;
+}
+
+std::vector<std::string> implementedOpcodes() {
+  std::vector<std::string> names;
+  for (const auto &entry : decodeTable())
+    names.push_back(entry.first);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 void Decoder::decodeStatement(const StatementSyntax &statement) {

@@ -106,6 +106,9 @@ struct Launch {
 /// the same counts each time.
 Counts run(Device &device, const Module &module, const Launch &launch);
 
+/// First words of the opcodes that modules may use, such as "add": the instruction cases hold at least one of each.
+std::vector<std::string> implementedOpcodes();
+
 } // namespace ptxsim
 
 #endif

@@ -81,6 +81,12 @@ inline Type requireType(Decoder &decoder, Suffixes &suffixes) {
   decoder.unsupported("expects another type for '" + suffixes.base() + "', but got '." + name(type) + "'");
 }
 
+/// Arithmetic has no types of bare bits.
+inline void refuseBits(const Decoder &decoder, const Suffixes &suffixes, Type type) {
+  if (type == Type::B16 || type == Type::B32 || type == Type::B64)
+    refuseType(decoder, suffixes, type);
+}
+
 } // namespace ptxsim
 
 #endif

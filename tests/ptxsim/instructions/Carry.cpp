@@ -68,8 +68,9 @@ void decodeCarry(Decoder &decoder, Suffixes &suffixes, Instruction &out, Type ty
       decoder.unsupported("expects .lo or .hi");
     out.option |= static_cast<uint8_t>(multiplies | (part == 1 ? highHalf : 0));
   }
-  if (bytesOf(type) < 4 || isFloat(type))
+  if (bytesOf(type) < 4 || isFloat(type) || type == Type::Pred)
     refuseType(decoder, suffixes, type);
+  refuseBits(decoder, suffixes, type);
   out.execute = bytesOf(type) == 8 ? withCarry<uint64_t> : withCarry<uint32_t>;
   decoder.simple(out, type, out.option & multiplies ? 3 : 2);
 }

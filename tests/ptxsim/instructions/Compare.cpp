@@ -160,6 +160,19 @@ Comparison takeComparison(Decoder &decoder, Suffixes &suffixes) {
   return static_cast<Comparison>(index);
 }
 
+/// .num, .nan and unordered comparisons are of floats, .lo and its like of unsigned integers, and bits are equal or
+/// not.
+void checkComparison(const Decoder &decoder, const Suffixes &suffixes, uint8_t comparison, Type type) {
+  auto last = Comparison::Nan;
+  if (!isFloat(type))
+    last = isSigned(type) ? Comparison::Ge : Comparison::Hs;
+  bool bits = type == Type::B16 || type == Type::B32 || type == Type::B64;
+  bool unsignedOfFloat = isFloat(type) && comparison >= static_cast<uint8_t>(Comparison::Lo) &&
+                         comparison <= static_cast<uint8_t>(Comparison::Hs);
+  if (comparison > static_cast<uint8_t>(bits ? Comparison::Ne : last) || unsignedOfFloat)
+    refuseType(decoder, suffixes, type);
+}
+
 Kind kindOf(Type type) { return type == Type::F64 ? Kind::Double : isFloat(type) ? Kind::Float : Kind::Integer; }
 
 /// Two comparisons of halves: p of the lower ones, q of the upper.
@@ -196,6 +209,7 @@ void decodeSetPredicate(Decoder &decoder, Suffixes &suffixes, Instruction &out) 
     refuseType(decoder, suffixes, type);
   if (pair && d.kind != OperandSyntax::Kind::Pair)
     decoder.syntax("expects two predicates for two halves");
+  checkComparison(decoder, suffixes, out.option, type);
   out.type = type;
   out.kind = kindOf(type);
   out.execute = pair ? setPairPredicates : setPredicate;
@@ -234,6 +248,7 @@ void decodeSet(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   out.type = requireType(decoder, suffixes);
   if (!comparer(out.type) || bytesOf(out.from) != 4)
     refuseType(decoder, suffixes, out.type);
+  checkComparison(decoder, suffixes, out.option, out.type);
   out.kind = kindOf(out.type);
   out.execute = setValue;
   decoder.destination(out, decoder.operand(0), out.from);
@@ -296,7 +311,7 @@ void selectBySign(Warp &warp, const Instruction &i) {
 void decodeSelectBySign(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
   out.from = requireType(decoder, suffixes);
-  out.mode.flush = suffixes.take("ftz");
+  out.mode.flush = out.from == Type::F32 && suffixes.take("ftz");
   if (bytesOf(type) < 4 || (out.from != Type::S32 && out.from != Type::F32))
     refuseType(decoder, suffixes, out.from);
   out.type = type;

@@ -161,7 +161,10 @@ void decodeSingle(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
     return decoder.simple(out, Type::F32, 1);
   }
   bool approximate = base == "div" && (suffixes.take("approx") || suffixes.take("full"));
-  out.mode.rounding = suffixes.takeRounding();
+  bool rounded = false;
+  out.mode.rounding = suffixes.takeRounding(Rounding::nearest, &rounded);
+  if (approximate == rounded && (base == "div" || base == "fma" || base == "mad"))
+    decoder.unsupported("expects a rounding" + std::string(base == "div" ? ", .approx or .full" : ""));
   out.mode.saturate = suffixes.take("sat");
   bool plain = !out.mode.flush && !out.mode.saturate && out.mode.rounding == Rounding::nearest;
   if (base == "add")
@@ -185,10 +188,12 @@ void decodeDouble(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
       {"add", {double2<Add>, 2}}, {"sub", {double2<Sub>, 2}}, {"mul", {double2<Mul>, 2}},   {"div", {double2<Div>, 2}},
       {"min", {double2<Min>, 2}}, {"max", {double2<Max>, 2}}, {"abs", {double1<Abs>, 1}},   {"neg", {double1<Neg>, 1}},
       {"fma", {doubleFma, 3}},    {"mad", {doubleFma, 3}},    {"sqrt", {double1<Sqrt>, 1}}, {"rcp", {double1<Rcp>, 1}}};
-  auto found = known.find(suffixes.base());
+  const std::string &base = suffixes.base();
+  auto found = known.find(base);
   if (found == known.end())
     refuseType(decoder, suffixes, Type::F64);
-  if (suffixes.takeRounding() != Rounding::nearest)
+  bool rounded = false, needed = base == "div" || base == "fma" || base == "mad" || base == "sqrt" || base == "rcp";
+  if (suffixes.takeRounding(Rounding::nearest, &rounded) != Rounding::nearest || (needed && !rounded))
     decoder.unsupported("expects .rn of f64");
   out.kind = Kind::Double;
   out.execute = found->second.first;

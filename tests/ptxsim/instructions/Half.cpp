@@ -76,6 +76,9 @@ void decodeHalf(Decoder &decoder, Suffixes &suffixes, Instruction &out, Type typ
   out.kind = Kind::Float;
   out.execute = half;
   out.mode.flush = suffixes.take("ftz");
+  bool brain = type == Type::BF16 || type == Type::BF16x2;
+  if (base == "ex2" ? out.mode.flush != brain : out.mode.flush && (brain || base == "tanh"))
+    decoder.unsupported("expects .ftz of f16 arithmetic and of ex2 to bf16 alone");
   int sources = 2;
   if (base == "ex2" || base == "tanh") {
     if (!suffixes.take("approx"))

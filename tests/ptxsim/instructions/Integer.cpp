@@ -212,8 +212,9 @@ void decodeTwo(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   if constexpr (!std::is_void_v<Saturated>)
     if (type == Type::S32 && suffixes.take("sat"))
       out.execute = apply2<Saturated, int32_t>;
-  if (!out.execute || type == Type::B16 || type == Type::B32 || type == Type::B64)
+  if (!out.execute)
     refuseType(decoder, suffixes, type);
+  refuseBits(decoder, suffixes, type);
   decoder.simple(out, type, 2);
 }
 
@@ -233,6 +234,7 @@ void decodeDivide(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
   if (isFloat(type) && !remainder)
     return decodeFloat(decoder, suffixes, out, type);
+  refuseBits(decoder, suffixes, type);
   out.execute = forInteger<Divide<remainder>::template Pick>(type);
   if (!out.execute)
     refuseType(decoder, suffixes, type);
@@ -243,6 +245,7 @@ void decodeMul(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
   if (isFloat(type))
     return decodeFloat(decoder, suffixes, out, type);
+  refuseBits(decoder, suffixes, type);
   int part = suffixes.takeOne({"lo", "hi", "wide"});
   out.type = type;
   if (part == 2) {
@@ -266,6 +269,7 @@ void decodeMad(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
     return decodeFloat(decoder, suffixes, out, type);
   if (suffixes.take("cc"))
     return decodeCarry(decoder, suffixes, out, type);
+  refuseBits(decoder, suffixes, type);
   int part = suffixes.takeOne({"lo", "hi", "wide"});
   out.type = type;
   if (part == 2) {
@@ -301,6 +305,7 @@ void decode24(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
 
 void decodeSad(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
+  refuseBits(decoder, suffixes, type);
   out.execute = forInteger<Three<Sad>::Pick>(type);
   if (!out.execute)
     refuseType(decoder, suffixes, type);

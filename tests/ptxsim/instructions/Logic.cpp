@@ -231,6 +231,7 @@ void decodeExtract(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
   if (bytesOf(type) < 4 || isFloat(type))
     refuseType(decoder, suffixes, type);
+  refuseBits(decoder, suffixes, type);
   out.execute = forInteger<Extract>(type);
   decoder.destination(out, decoder.operand(0), type);
   decoder.source(out, decoder.operand(1), type);

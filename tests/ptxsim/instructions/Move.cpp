@@ -68,7 +68,8 @@ Type partType(Decoder &decoder, int bytes) {
 
 void decodeMove(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
-  if (bytesOf(type) == 1 || bytesOf(type) == 16)
+  bool half = isFloat(type) && type != Type::F32 && type != Type::F64;
+  if (half || bytesOf(type) == 1 || bytesOf(type) == 16)
     refuseType(decoder, suffixes, type);
   if (decoder.operands() != 2)
     decoder.syntax("expects 2 operands, but got " + std::to_string(decoder.operands()));
