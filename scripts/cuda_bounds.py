@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bounds the CUDA kernels on paper: docs/cuda-bounds.md, from counts and published rates.
+"""What bounds the CUDA kernels on paper: the tables of docs/cuda-bounds.md, from counts and rates.
 
-python scripts/cuda_bounds.py            counts again in the simulator, and writes counts and page
-python scripts/cuda_bounds.py --page     writes the page from the counts that are kept
+python scripts/cuda_bounds.py            counts again in the simulator, and writes counts and tables
+python scripts/cuda_bounds.py --page     writes the tables from the counts that are kept
 python scripts/cuda_bounds.py --check    says whether the page is out of date, and exits 1 if so
 
 Counts are of one tile of 128 queries and 128 keys: the kernel runs in tests/ptxsim over two lengths
@@ -33,8 +33,8 @@ LENGTHS = (4, 8)  # tiles of keys
 
 
 KERNELS = [("bf16", 64), ("bf16", 128), ("int8", 128), ("int8-fp8", 128)]
-# What kinds of the simulator do not tell apart: two floats made a pair of 16 or 8 bits; and of float
-# instructions those that are no comparison or selection, which other units do.
+# What kinds of the simulator do not tell apart: two floats made a pair of 16 or 8 bits; and float
+# instructions that are no comparison or selection, which other units do.
 OPCODES = {"packs": r"cvt\..*x2\.f32", "arithmetic": r"(add|sub|mul|fma)(\.rn)?(\.ftz)?\.f32"}
 Counted = dict[str, Any]
 
@@ -183,42 +183,6 @@ def bounds(busy: dict[str, float]) -> list[str]:
 
 # ---- the page
 
-INTRODUCTION = """# What bounds the CUDA kernels
-
-Nothing here was measured on a GPU yet. These are bounds on paper: what the kernels execute, counted by the simulator
-that runs them without a GPU (`tests/ptxsim`), over the rates that makers publish. `scripts/cuda_bounds.py` counts and
-writes this page, and a test holds the page to the counts and some of the counts to the kernels. What a GPU measured
-stands in `benchmarks/results/gpu-*.json` as soon as there is one (`python -m benchmarks.gpu`).
-"""
-ABOUT_COUNTS = """Of one tile of 128 queries and 128 keys with nothing to test, of one head, on random numbers, in instructions of a
-warp: the difference of two rows of different length, so that what a row costs once is not in it. They are PTX, of which
-ptxas removes most moves and merges some arithmetic. *Integer* has comparisons and selections of floats, too, which the
-same units do. A wavefront is one answer of the 32 banks of shared memory; a
-conflict is a wavefront beyond those that an access needs."""
-ABOUT_RATES = """Results a clock of one multiprocessor; matrices in operations, where a multiply-add is two. All issue four instructions
-of warps a clock, answer 128 bytes from shared memory and take 64 from L2. `scripts/gpu_rates.py` says where each comes
-from, and which are no published ones: Hopper's `mma.sync`, and how fast floats are packed."""
-ABOUT_BOUNDS = """Clocks of a multiprocessor for one tile, by what is busy; the busiest is bold. *At most* is the rate if all else hides
-behind it, *in turn* if products and softmax never overlap. A kernel with two CTAs a multiprocessor, or two warps a
-scheduler, lies between. *Bar* is nine tenths of what FlashAttention-2 is published to reach."""
-ABOUT_NEXT = """What bounds a kernel, and what is nearest behind, as a share of it."""
-CONCLUSION = """In this order:
-
-1. **Hopper: `wgmma` and TMA.** `mma.sync` gives 63 % of the matrix units there, and each warp reads K and V from shared
-   memory for itself, which takes nearly as long. `wgmma` reads them once for four warps, at the full rate.
-2. **GeForce: sums in fp16.** Matrix units bound everything there, several times over; with sums in fp16 instead of
-   float32 they do twice the work. P V may take it where weights are rounded to 16 or 8 bits anyway, if blocks of keys
-   are added up in float32, as those of e4m3 are now.
-3. **A100: shared memory.** The nearest behind the matrix units. A warp has 32 queries; more do not fit in registers
-   beside the outputs, so K's fragments would have to serve two blocks of scores.
-4. **int8-fp8: fp32 arithmetic.** Whole numbers to floats and scales take an addition and a multiplication a score, and
-   second sums one more a number of the output and block of keys. With one scale a block of keys they would join the
-   multiply-add of the softmax.
-
-On Hopper int8-fp8 gains nothing over int8 before the first is done: its `mma.sync` has no e4m3, and unpacking takes what
-the halved bytes give.
-"""
-
 
 def table(head: list[str], rows: list[list[str]]) -> Iterator[str]:
     yield "| " + " | ".join(head) + " |"
@@ -319,26 +283,34 @@ def about_memory(counts: dict[str, Counted]) -> str:
     )
 
 
-def page(counts: dict[str, Counted]) -> str:
-    lines = [INTRODUCTION, "## Counts", "", ABOUT_COUNTS, ""]
+def blocks(counts: dict[str, Counted]) -> dict[str, list[str]]:
+    """What stands between a comment <!-- name --> of the page and <!-- end -->."""
     head = ["kernel", "target", "mma", "exp2", "fp32", "integer", "packing", "moves"]
     head += ["all instructions", "wavefronts", "conflicts", "KiB from L2"]
-    lines += table(head, count_rows(counts))
-    lines += ["## Rates", "", ABOUT_RATES, ""]
+    made = {"counts": [*table(head, count_rows(counts))]}
     head = ["GPU", "multiprocessors", "`mma.sync`", "exp2", "fp32", "integer", "packing"]
-    lines += table([*head, "memory, bytes", "source"], rate_rows())
-    lines += ["## Bounds", "", ABOUT_BOUNDS, ""]
+    made["rates"] = [*table([*head, "memory, bytes", "source"], rate_rows())]
     for recipe, head_dim in KERNELS:
-        lines += [f"**{recipe}, D = {head_dim}**", ""]
         names = list(clocks(GPUS[2], counts[name_of(recipe, head_dim, GPUS[2])]))
         head = ["GPU", *names, "TFLOP/s at most", "in turn", "bar"]
-        lines += table(head, bound_rows(recipe, head_dim, counts))
-    lines += [about_memory(counts), ""]
-    lines += ["## What to improve next", ""]
-    lines += [ABOUT_NEXT, ""]
-    lines += table(["kernel", *(gpu.name for gpu in GPUS)], next_rows(counts))
-    lines.append(CONCLUSION)
-    return "\n".join(lines)
+        rows = bound_rows(recipe, head_dim, counts)
+        made[f"{recipe} D={head_dim}"] = [*table(head, rows)]
+    made["memory"] = [about_memory(counts), ""]
+    made["next"] = [*table(["kernel", *(gpu.name for gpu in GPUS)], next_rows(counts))]
+    return made
+
+
+def page(counts: dict[str, Counted], text: str) -> str:
+    """The page with its tables made anew; what is around them is left as it is."""
+    made = blocks(counts)
+    found = re.findall(r"<!-- ([^>]+) -->\n\n.*?<!-- end -->", text, re.DOTALL)
+    if sorted(found) != sorted(made):
+        raise ValueError(f"expects blocks {sorted(made)} in {PAGE.name}, but got {sorted(found)}")
+    for name, lines in made.items():
+        old = rf"(<!-- {re.escape(name)} -->\n\n).*?(<!-- end -->)"
+        new = "\n".join(lines) + "\n"
+        text = re.sub(old, lambda match, new=new: match[1] + new + match[2], text, flags=re.DOTALL)
+    return text
 
 
 def main() -> int:
@@ -348,9 +320,10 @@ def main() -> int:
         return 0
     if not arguments:
         COUNTS.write_text(json.dumps(all_counts(), indent=1) + "\n")
-    text = page(json.loads(COUNTS.read_text()))
+    before = PAGE.read_text()
+    text = page(json.loads(COUNTS.read_text()), before)
     if arguments == ["--check"]:
-        current = PAGE.read_text() == text
+        current = before == text
         print(f"cuda-bounds: {PAGE.name}: {'ok' if current else 'is out of date'}")
         return 0 if current else 1
     PAGE.write_text(text)

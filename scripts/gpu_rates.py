@@ -7,9 +7,9 @@ document as named: rate ÷ (multiprocessors × clock). Two rates are no publishe
 
 - `mma.sync` on Hopper reaches 62.9 % of what `wgmma` does, on average over formats and shapes, by
   Luo et al., "Benchmarking and dissecting the Nvidia Hopper GPU architecture via microbenchmarking"
-  (arXiv 2402.13499). It has no 8-bit floats for `mma.sync`: ptxas makes two products in fp16 of each,
-  and unpacks the operands, 2.5 conversions a product where they are used again (counted in the
-  SASS of the kernel of int8-fp8, NVRTC 13.0).
+  (arXiv 2402.13499). It has no 8-bit floats for `mma.sync`: ptxas makes two products in fp16 of
+  each, and unpacks the operands, 2.5 conversions a product where they are used again (counted in
+  the SASS of the kernel of int8-fp8, NVRTC 13.0).
 - Packing two floats into one register of 16-bit or 8-bit ones (F2FP) is not in the guide's table.
   Taken here: as "all other conversions" on sm_80, 16 a clock, and 64 later.
 """

@@ -34,7 +34,7 @@ AGAIN = "is out of date: run scripts/cuda_bounds.py"
 
 
 def test_page() -> None:
-    assert SCRIPT.page(COUNTS) == PAGE, f"cuda-bounds.md {AGAIN} --page"
+    assert SCRIPT.page(COUNTS, PAGE) == PAGE, f"cuda-bounds.md {AGAIN} --page"
 
 
 @pytest.mark.parametrize(
