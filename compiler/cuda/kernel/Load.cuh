@@ -20,7 +20,7 @@ __device__ inline int loadToken(const int *tokens, MissingTokens missing) {
 
 /// Tokens of a block of keys, each held by one lane of every warp: lane l has those of rows l, l + 32 and so on.
 struct KeyTokens {
-  int token[keyWords];
+  int token[keyWords] = {}; ///< a row without steps asks for them before any is loaded
 
   __device__ void load(const int *tokens, MissingTokens missing) {
 #pragma unroll
