@@ -24,10 +24,14 @@ def pytest_cmdline_main() -> Iterator[None]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("falloff")
     group.addoption("--cases", type=int, default=400, help="random patterns to test (default 400)")
+    group.addoption(
+        "--cuda-cases", type=int, default=240, help="random calls of CUDA kernels (default 240)"
+    )
     group.addoption("--first-seed", type=int, default=0, help="seed of the first (default 0)")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "seed" in metafunc.fixturenames:
-        first = metafunc.config.getoption("--first-seed")
-        metafunc.parametrize("seed", range(first, first + metafunc.config.getoption("--cases")))
+    first = metafunc.config.getoption("--first-seed")
+    for name, option in (("seed", "--cases"), ("cuda_seed", "--cuda-cases")):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, range(first, first + metafunc.config.getoption(option)))

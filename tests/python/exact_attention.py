@@ -14,8 +14,11 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-# Half a unit in the last place of bfloat16, relative: 8 bits of precision.
+# Half a unit in the last place, relative: bfloat16 has 8 bits of precision, float16 has 11.
 BF16 = 2.0**-8
+HALF_UNITS = {"bf16": BF16, "fp16": 2.0**-11}
+# Half the distance of float16's smallest numbers; bfloat16's are as small as float32's.
+SMALLEST = {"bf16": 0.0, "fp16": 2.0**-25}
 
 
 def features() -> list[str]:
@@ -34,6 +37,8 @@ class Exact:
     lse: Array  # (batch, heads, queries); -inf there
     spread: Array  # the weighted mean of |v|, like `out`: what errors of weights are relative to
     size: Array  # (batch, heads, queries); largest scale |q| . |k|: what errors of scores are of
+    even: Array  # like `out`: sum of |v| over sum of weights, the largest of which is 1: what an
+    # error of weights that is not relative to them is of
 
 
 def attention(
@@ -49,7 +54,7 @@ def attention(
     group = heads // k.shape[2]
     scale = dim**-0.5 if scale is None else scale
     out = np.zeros((batch, queries, heads, v.shape[3]))
-    spread = np.zeros_like(out)
+    spread, even = np.zeros_like(out), np.zeros_like(out)
     lse = np.full((batch, heads, queries), -np.inf)
     size = np.zeros((batch, heads, queries))
     for b in range(batch):
@@ -68,8 +73,9 @@ def attention(
             total = weights.sum(axis=1, keepdims=True)
             out[b, some, h] = weights @ values / total
             spread[b, some, h] = weights @ np.abs(values) / total
+            even[b, some, h] = keep[some] @ np.abs(values) / total
             lse[b, h, some] = (top + np.log(total))[:, 0]
-    return Exact(out, lse, spread, size)
+    return Exact(out, lse, spread, size, even)
 
 
 def check(
@@ -85,15 +91,17 @@ def check(
     tensors are bfloat16, less where float32) and the sums over keys add less than 1e-5. All that is
     relative to the weighted mean of |v|. Log-sum-exp is off by as much as a weight.
 
-    bfloat16 inputs are taken as they are. Weights are rounded to bfloat16 before they meet v: half
-    a unit of the weighted mean of |v|. Rounded or exact weights may be what divides (half a unit of
-    the result), and the result is rounded (another).
+    Inputs of 16 bits are taken as they are. Weights are rounded to their type before they meet v:
+    half a unit of the weighted mean of |v|. Rounded or exact weights may be what divides (half a
+    unit of the result), and the result is rounded (another). float16 rounds small weights and
+    results to multiples of its smallest number.
     """
     out = np.asarray(out).astype(np.float64)
     scores = 1e-5 + 8 * 2.0**-24 * exact.size
     bound = scores.transpose(0, 2, 1)[..., None] * exact.spread + 1e-30
-    if dtype == "bf16":
-        bound += BF16 * (exact.spread + 2 * np.abs(exact.out))
+    if dtype in HALF_UNITS:
+        bound += HALF_UNITS[dtype] * (exact.spread + 2 * np.abs(exact.out))
+        bound += SMALLEST[dtype] * (exact.even + 1)
     error = np.abs(out - exact.out)
     assert not np.isnan(out).any(), f"{np.isnan(out).sum()} results are NaN"
     worst = np.unravel_index(np.argmax(error - bound), error.shape)
