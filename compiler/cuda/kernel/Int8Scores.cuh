@@ -15,21 +15,19 @@ public:
       : a(a), keys(keys), fragments(queries + warpId() * warpBytes + laneId() * 16), keyLane(columnsFirst<KeyTile>(0)),
         place(blockIdx.z * a.keyHeads + keyHead) {}
 
-  __device__ void copyQueries(const AttentionArguments &, int head, int firstLane, MissingTokens) {
-    this->head = head;
-    this->firstLane = firstLane;
-  }
+  __device__ void copyQueries(const AttentionArguments &, int, int, MissingTokens) {}
   __device__ static bool preparesQueries(const AttentionArguments &) { return true; }
   /// Reads and rounds the queries: a lane its own rows, the columns that it holds of an A operand.
   __device__ void prepareQueries(const AttentionArguments &) const {
     const float sign = a.negate ? -1 : 1; // scores have a factor above 0, so that the largest score weighs most
+    const int firstLane = planOf(a).pieces[blockIdx.x].firstLane;
 #pragma unroll 1
     for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
       uint4 row[2][depth];
       float scale[2], inverse[2];
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
-        const Query query(a, head, firstLane + queryOf(rowTile, half));
+        const Query query(a, firstLane + queryOf(rowTile, half));
         query.load(row[half]);
         const unsigned largest = quadLargest(row[half]);
         scale[half] = a.scale * recipe::scaleOf(largest, recipe::int8Largest);
@@ -132,7 +130,6 @@ private:
   unsigned keys;
   unsigned fragments; ///< operands of this lane: [row tile][product], then scales of its rows in powers of two
   unsigned keyLane;
-  int head, firstLane;        ///< of the queries
   int place;                  ///< of this key head, among those of all batch entries
   float factors[rowTiles][2]; ///< scales of rows times that of this lane's columns
 
@@ -148,11 +145,11 @@ private:
     int columns;
     long long stride;
 
-    __device__ Query(const AttentionArguments &a, int head, int lane) : stride(a.q.dim) {
+    __device__ Query(const AttentionArguments &a, int lane) : stride(a.q.dim) {
       const int token = __ldg(a.queryTokens + lane);
       const bool missing = token < 0 || MissingTokens(a).contains(token);
       columns = missing ? 0 : a.headDim;
-      from = static_cast<const unsigned short *>(a.q.data) + blockIdx.z * a.q.batch + head * a.q.head +
+      from = static_cast<const unsigned short *>(a.q.data) + blockIdx.z * a.q.batch + blockIdx.y * a.q.head +
              (missing ? 0 : token - a.firstQuery) * a.q.token;
     }
     __device__ uint4 load(int k) const { return loadChunk(from, 4 * k + laneId() % 4, columns, stride); }
