@@ -17,33 +17,31 @@ public:
 
   __device__ void copyQueries(const AttentionArguments &, int, int, MissingTokens) {}
   __device__ static bool preparesQueries(const AttentionArguments &) { return true; }
-  /// Reads and rounds the queries: a lane its own rows, the columns that it holds of an A operand.
+  /// Reads and rounds the queries: a lane its own rows, the columns that it holds of an A operand. One copy of this
+  /// code for all rows: it takes longer to compile than to run.
   __device__ void prepareQueries(const AttentionArguments &) const {
-    const float sign = a.negate ? -1 : 1; // scores have a factor above 0, so that the largest score weighs most
     const int firstLane = planOf(a).pieces[blockIdx.x].firstLane;
 #pragma unroll 1
-    for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
-      uint4 row[2][depth];
-      float scale[2], inverse[2];
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const Query query(a, firstLane + queryOf(rowTile, half));
-        query.load(row[half]);
-        const unsigned largest = quadLargest(row[half]);
-        scale[half] = a.scale * recipe::scaleOf(largest, recipe::int8Largest);
-        inverse[half] = sign * recipe::inverseScaleOf(largest, recipe::int8Largest);
-        if (a.lse)
-          storeShared(logSumOf(rowTile, half), smoothedLogSum(query));
-      }
-#pragma unroll
-      for (int at = rowTile; at < 2; at += rowTiles) { // all of the 16 bytes that multiply() reads
-        storeShared(fragments + rowTiles * depth * 512 + at * 8, scale[0]);
-        storeShared(fragments + rowTiles * depth * 512 + at * 8 + 4, scale[1]);
-      }
+    for (int index = 0; index < 2 * rowTiles; ++index) {
+      const int rowTile = index / 2, half = index % 2;
+      const Query query(a, firstLane + queryOf(rowTile, half));
+      uint4 row[depth];
+      query.load(row);
+      const unsigned largest = quadLargest(row);
+      const float scale = a.scale * recipe::scaleOf(largest, recipe::int8Largest);
+      float inverse = recipe::inverseScaleOf(largest, recipe::int8Largest);
+      if (a.negate) // scores have a factor above 0, so that the largest score weighs most
+        inverse = -inverse;
+      storeShared(fragments + rowTiles * depth * 512 + index * 4, scale);
+      if constexpr (rowTiles == 1) // all of the 16 bytes that multiply() reads
+        storeShared(fragments + depth * 512 + 8 + index * 4, scale);
+      if (a.lse)
+        storeShared(logSumOf(rowTile, half), smoothedLogSum(query));
 #pragma unroll
       for (int k = 0; k < depth; ++k) {
-        const uint2 upper = round(row[0][k], inverse[0]), lower = round(row[1][k], inverse[1]);
-        storeShared(fragments + (rowTile * depth + k) * 512, {upper.x, lower.x, upper.y, lower.y});
+        const uint2 words = round(row[k], inverse);
+        storeShared(fragments + (rowTile * depth + k) * 512 + half * 4, words.x);
+        storeShared(fragments + (rowTile * depth + k) * 512 + half * 4 + 8, words.y);
       }
     }
   }

@@ -97,18 +97,22 @@ __device__ inline void quantiseValues(const AttentionArguments &a, int firstLane
   for (int item = threadIdx.x; item < words * chunks; item += quantiseThreads) {
     const int word = item / 2 % words, chunk = item / 2 / words * 2 + item % 2;
     const int key = firstLane + word / 4 * 16 + word % 4 * 2;
-    float value[4][8];
+    unsigned packed[8] = {};
+#pragma unroll 1
+    for (int pair = 0; pair < 2; ++pair) {
+      float left[8], right[8];
+      unpack(source.load(keyTokenOf(a, key + 8 * pair), chunk), left);
+      unpack(source.load(keyTokenOf(a, key + 8 * pair + 1), chunk), right);
 #pragma unroll
-    for (int i = 0; i < 4; ++i)
-      unpack(source.load(keyTokenOf(a, key + i / 2 * 8 + i % 2), chunk), value[i]);
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      const float by = inverse[8 * chunk + i];
-      const unsigned low = packE4m3(value[0][i] * by, value[1][i] * by);
-      const unsigned high = packE4m3(value[2][i] * by, value[3][i] * by);
-      *reinterpret_cast<unsigned *>(out + (8 * chunk + i) * keyBlock + 4 * word) =
-          by != 0 ? low | high << 16 : 0; // values of a column without a scale may be infinite
+      for (int i = 0; i < 8; ++i) {
+        const float by = inverse[8 * chunk + i];
+        if (by != 0) // values of a column without a scale may be infinite
+          packed[i] |= packE4m3(left[i] * by, right[i] * by) << 16 * pair;
+      }
     }
+#pragma unroll
+    for (int i = 0; i < 8; ++i)
+      *reinterpret_cast<unsigned *>(out + (8 * chunk + i) * keyBlock + 4 * word) = packed[i];
   }
 }
 

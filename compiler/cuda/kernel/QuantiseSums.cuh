@@ -85,7 +85,7 @@ extern "C" __global__ void __launch_bounds__(quantiseThreads)
   const bool isLargest = blockIdx.x * meanColumns >= headDim; // of a column of V, not the sum of one of K
   const double *from = a.sums + keyHeadPlace(a) * parts * columns;
   double total = 0, count = 0;
-#pragma unroll 4
+#pragma unroll 1
   for (int part = quantiserWarp(); part < parts; part += ways) {
     const double next = from[(long long)(part)*columns + column];
     total = isLargest ? fmax(total, next) : total + next;
