@@ -9,6 +9,11 @@
 // weights add up to 1.
 #include "compiler/Compiler.h"
 #include "compiler/cuda/Attention.h"
+#include "compiler/cuda/EmitSource.h"
+#include "compiler/cuda/KernelCache.h"
+#include "compiler/cuda/KernelTable.h"
+#include "runtime/DiskCache.h"
+#include "runtime/cuda/Nvrtc.h"
 #include "tests/ptxsim/driver/LoadedDriver.h"
 #include <cmath>
 #include <cstring>
@@ -302,6 +307,39 @@ TEST_F(CudaAttention, QuantisedRecipes) {
     EXPECT_LE(lse, 0.02) << recipe;
     EXPECT_GT(out, 0);
   }
+}
+
+/// An entry of the cache on disk that is whole by its checksum, and that the driver refuses.
+TEST_F(CudaAttention, ADamagedEntryOfTheCacheIsCompiledAnew) {
+  std::shared_ptr<const runtime::Plan> plan = splitPlan();
+  cuda::KernelRequest request;
+  request.architecture = device.architecture();
+  request.headDim = request.valueDim = 96; // no other test's
+  request.queryCapacity = 64;
+  request.keyCapacity = 32;
+  cuda::KernelSpec spec;
+  spec.shape = cuda::kernelShape(request);
+  spec.architecture = request.architecture;
+  std::string key = cuda::kernelKey(spec, cuda::emitSource(spec.shape, nullptr), true, cuda::Nvrtc::shared().version());
+  std::shared_ptr<runtime::DiskCache> disk = runtime::DiskCache::shared();
+  ASSERT_NE(disk, nullptr);
+  cuda::KernelImage damaged{spec.shape, spec.architecture, true, ".version 9.0\n.target sm_90\nno code"};
+  ASSERT_TRUE(disk->store(runtime::EntryKind::Kernel, key, cuda::writeImage(damaged), {"", ".cu"}));
+
+  Shape shape;
+  shape.tokens = 350;
+  shape.dim = shape.valueDim = 96;
+  Call call(device, shape);
+  cuda::Options options;
+  cuda::AttentionTensors tensors{call.q.tensor, call.k.tensor, call.v.tensor, call.out.tensor, call.lse.tensor};
+  options.workspaceBytes = cuda::prepare({plan, nullptr}, tensors, options);
+  cuda::DeviceBuffer workspace = device.allocate(size_t(options.workspaceBytes), "the workspace");
+  options.workspace = reinterpret_cast<void *>(workspace.address());
+  cuda::attention({plan, nullptr}, tensors, options);
+  call.out.read(); // all of it was written
+  std::optional<cuda::KernelImage> kept = cuda::readImage(disk->find(runtime::EntryKind::Kernel, key).value_or(""));
+  ASSERT_TRUE(kept);
+  EXPECT_NE(kept->code.find(".entry falloff_attention"), std::string::npos);
 }
 
 } // namespace
