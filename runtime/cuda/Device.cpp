@@ -21,6 +21,20 @@ constexpr int lastCapture = 909;
 
 bool isOfCapture(int status) { return status >= Status::captureUnsupported && status <= lastCapture; }
 
+/// While it lives, this thread may allocate, copy and load though another stream is captured, here or in another
+/// thread: what it does has no part in that capture, and does not spoil it.
+class BesideCaptures {
+public:
+  explicit BesideCaptures(const Driver &driver) : driver(driver) { driver->cuThreadExchangeStreamCaptureMode(&mode); }
+  ~BesideCaptures() { driver->cuThreadExchangeStreamCaptureMode(&mode); }
+  BesideCaptures(const BesideCaptures &) = delete;
+  BesideCaptures &operator=(const BesideCaptures &) = delete;
+
+private:
+  const Driver &driver;
+  int mode = 2; ///< CU_STREAM_CAPTURE_MODE_RELAXED; then what was before
+};
+
 const char *runOnce = "; call it once before the capture";
 
 std::string capabilityText(int capability) {
@@ -64,14 +78,15 @@ DeviceBuffer &DeviceBuffer::operator=(DeviceBuffer &&other) noexcept {
 
 DeviceBuffer::~DeviceBuffer() {
   if (device && start)
-    device->release(start);
+    device->giveBack(start);
 }
 
 DeviceBuffer Device::allocate(size_t bytes, const std::string &what) {
   Current current(*this);
+  BesideCaptures beside(api);
   std::lock_guard<std::mutex> lock(mutex);
-  while (!unreleased.empty() && api->cuMemFree_v2(unreleased.back()) == Status::success)
-    unreleased.pop_back();
+  while (!unused.empty() && api->cuMemFree_v2(unused.back()) == Status::success)
+    unused.pop_back();
   DeviceBuffer buffer;
   int status = api->cuMemAlloc_v2(&buffer.start, std::max<size_t>(bytes, 1));
   std::string where = what + " on cuda:" + std::to_string(number);
@@ -87,19 +102,14 @@ DeviceBuffer Device::allocate(size_t bytes, const std::string &what) {
   return buffer;
 }
 
-void Device::release(uint64_t address) {
-  // At the end of a process the driver is gone before us, and with it what there is to free.
-  if (api->cuCtxPushCurrent_v2(context) != Status::success)
-    return;
+void Device::giveBack(uint64_t address) {
   std::lock_guard<std::mutex> lock(mutex);
-  if (isOfCapture(api->cuMemFree_v2(address)))
-    unreleased.push_back(address);
-  void *popped = nullptr;
-  api->cuCtxPopCurrent_v2(&popped);
+  unused.push_back(address);
 }
 
 void Device::upload(const std::vector<Part> &parts, const std::string &what) {
   Current current(*this);
+  BesideCaptures beside(api);
   std::lock_guard<std::mutex> lock(mutex);
   if (!uploads)
     api.check(api->cuStreamCreate(&uploads, nonBlockingStream), "a stream to copy on");
@@ -185,6 +195,7 @@ const LoadedKernel &Device::load(const std::shared_ptr<const KernelImage> &image
     throw DriverError("expects a kernel that is loaded on cuda:" + std::to_string(number) +
                       " before its stream is captured, but got a new one" + runOnce);
   Current current(*this);
+  BesideCaptures beside(api);
   std::lock_guard<std::mutex> lock(mutex);
   auto found = kernels.find(image.get());
   if (found == kernels.end())

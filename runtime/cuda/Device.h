@@ -26,8 +26,8 @@ int architectureFor(int capability);
 
 class Device;
 
-/// Memory of a device, freed at the end. Its user makes sure that no kernel still reads it: freeing waits for those
-/// that were launched.
+/// Memory of a device. At the end it is given back, and freed before the device allocates again: freeing at once would
+/// spoil a capture, and waits for all that was launched.
 class DeviceBuffer {
 public:
   DeviceBuffer() = default;
@@ -108,7 +108,7 @@ private:
   std::unique_ptr<LoadedKernel> loadAnew(const std::shared_ptr<const KernelImage> &image) const;
   void *loadModule(const KernelImage &image) const;
   void checkFits(const KernelImage &image) const;
-  void release(uint64_t address);
+  void giveBack(uint64_t address);
 
   const Driver &api;
   int number = 0, device = 0, computeCapability = 0, target = 0, blockSharedBytes = 0, processors = 0;
@@ -116,7 +116,7 @@ private:
   void *context = nullptr;
   Stream uploads = nullptr; ///< waits for no other stream, and none waits for it
   std::mutex mutex;
-  std::vector<uint64_t> unreleased; ///< could not be freed while a stream was captured
+  std::vector<uint64_t> unused; ///< given back, not freed yet
   std::map<const KernelImage *, std::unique_ptr<LoadedKernel>> kernels;
 };
 

@@ -41,7 +41,8 @@
   X(cuStreamCreate, (void **stream, unsigned flags))                                                                   \
   X(cuStreamDestroy_v2, (void *stream))                                                                                \
   X(cuStreamSynchronize, (void *stream))                                                                               \
-  X(cuStreamIsCapturing, (void *stream, int *status))
+  X(cuStreamIsCapturing, (void *stream, int *status))                                                                  \
+  X(cuThreadExchangeStreamCaptureMode, (int *mode))
 
 namespace falloff::cuda {
 

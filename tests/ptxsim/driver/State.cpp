@@ -141,8 +141,15 @@ void State::submit(void *handle, Context &context, Work work) {
     work();
 }
 
+int &captureMode() {
+  thread_local int mode = 0;
+  return mode;
+}
+
 void State::refuseInCapture(const Context &context) {
   bool captures = false;
+  if (captureMode() == 2)
+    return;
   for (auto &[handle, stream] : streams)
     if (stream->capture && stream->context == &context)
       captures = stream->invalidated = true;

@@ -114,11 +114,15 @@ public:
   void submit(void *stream, Context &context, Work work);
   /// The stream of a handle; null for the legacy and the per-thread one.
   Stream *find(void *handle);
-  /// Refuses what waits or allocates while a stream of the context is captured, and spoils that capture.
+  /// Refuses what waits or allocates while a stream of the context is captured, and spoils that capture; but on a
+  /// thread that has relaxed its mode.
   void refuseInCapture(const Context &context);
   /// A launch, without its checks. A fault becomes the context's.
   void run(Function &function, const Launch &launch);
 };
+
+/// What cuThreadExchangeStreamCaptureMode has set on this thread: 0 global, 1 thread-local, 2 relaxed.
+int &captureMode();
 
 /// Contexts current on this thread, the last on top.
 std::vector<Context *> &contextStack();

@@ -4,6 +4,8 @@
 // records it.
 #include "tests/ptxsim/driver/State.h"
 
+#include <utility>
+
 using namespace ptxsim::driver;
 
 namespace {
@@ -76,6 +78,13 @@ int cuStreamIsCapturing(void *handle, int *status) {
         require(!candidate->capture || !candidate->waitsForLegacy || candidate->context != &context,
                 Status::captureImplicit);
     *status = !stream || !stream->capture ? 0 : stream->invalidated ? 2 : 1;
+  });
+}
+
+int cuThreadExchangeStreamCaptureMode(int *mode) {
+  return answer([&](State &) {
+    require(mode && *mode >= 0 && *mode <= 2);
+    std::swap(*mode, captureMode());
   });
 }
 
