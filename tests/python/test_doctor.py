@@ -18,6 +18,8 @@ import pytest
 from falloff import _find_cuda
 from falloff.cli import doctor, main
 
+import simulated_cuda
+
 COMPILER = shutil.which("cc") or shutil.which("clang") or shutil.which("clang-22")
 LIBRARY = "int nvrtcVersion(int *major, int *minor) { *major = 12; *minor = 7; return 0; }\n"
 
@@ -271,3 +273,30 @@ def test_doctor_says_what_kernels_are_compiled_with(tmp_path: Path) -> None:
     assert (found["source"], found["path"]) == ("FALLOFF_NVRTC", str(library))
     assert found["looked"] == [f"FALLOFF_NVRTC: {library}"]
     assert f"but got {library} (FALLOFF_NVRTC), which lacks nvrtcGetErrorString" in found["problem"]
+
+
+def test_a_driver_and_its_devices() -> None:
+    """The simulated driver stands for one; what doctor names is what attention would take."""
+    script = (
+        "import ctypes, sys; from falloff.cli import main;"
+        "ctypes.CDLL(sys.argv[1]); sys.exit(main(['doctor']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(simulated_cuda.library())],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PTXSIM_DEVICES": "2",
+            "PTXSIM_ARCHITECTURE": "80,120",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    (at,) = (number for number, line in enumerate(lines) if line.startswith("driver "))
+    assert lines[at] == f"driver      13.0, {simulated_cuda.library()} (process)"
+    assert lines[at + 1 : at + 3] == [
+        "device      simulated sm_80",
+        "device      simulated sm_120",
+    ]
