@@ -7,8 +7,8 @@
 
 namespace ptxsim {
 
-Cta::Cta(Grid &grid, std::array<uint32_t, 3> index)
-    : grid(grid), index(index), threads(grid.launch.block[0] * grid.launch.block[1] * grid.launch.block[2]),
+Cta::Cta(Grid &grid)
+    : grid(grid), threads(grid.launch.block[0] * grid.launch.block[1] * grid.launch.block[2]),
       ordering((threads + 31) / 32 * 32), shared(ordering, sharedBegin, grid.entry.sharedEnd,
                                                  grid.module.dynamicSharedBegin, grid.launch.dynamicSharedBytes) {
   for (uint32_t begin = 0; begin < threads; begin += 32) {
@@ -17,7 +17,12 @@ Cta::Cta(Grid &grid, std::array<uint32_t, 3> index)
   }
 }
 
-void Cta::run() {
+void Cta::run(std::array<uint32_t, 3> which) {
+  index = which;
+  number = (which[2] * grid.launch.grid[1] + which[1]) * grid.launch.grid[0] + which[0];
+  ordering.meetAll();
+  shared.reset();
+  barriers = {};
   for (const std::unique_ptr<Warp> &warp : warps)
     warp->start(grid.entry);
   while (true) {

@@ -30,11 +30,13 @@ struct Grid {
 
 class Cta {
 public:
-  Cta(Grid &grid, std::array<uint32_t, 3> index);
-  void run();
+  explicit Cta(Grid &grid);
+  /// One CTA after the other, in one set of buffers.
+  void run(std::array<uint32_t, 3> which);
 
   Grid &grid;
-  std::array<uint32_t, 3> index;
+  std::array<uint32_t, 3> index = {};
+  uint32_t number = 0; ///< in the launch
   uint32_t threads;
   Ordering ordering;
   SharedMemory shared;

@@ -35,6 +35,7 @@ void GlobalMemory::free(uint64_t address) {
   found->second->freed = true; // its place stays known, for messages
   found->second->data = {};
   found->second->written = {};
+  found->second->writers = {};
 }
 
 static std::string described(const char *what, uint64_t bytes, uint64_t address, uint64_t base, uint64_t size,
@@ -65,8 +66,7 @@ GlobalMemory::Allocation &GlobalMemory::find(uint64_t address, uint64_t bytes, c
   return found;
 }
 
-const uint8_t *GlobalMemory::load(uint64_t address, uint32_t bytes) {
-  Allocation &found = find(address, bytes, "a read");
+void GlobalMemory::checkWritten(const Allocation &found, uint64_t address, uint32_t bytes) {
   const uint8_t *written = found.written.data() + (address - found.base);
   for (uint32_t i = 0; i < bytes; ++i)
     if (!written[i])
@@ -74,15 +74,54 @@ const uint8_t *GlobalMemory::load(uint64_t address, uint32_t bytes) {
                     described("a read", bytes, address, found.base, found.bytes, false) + ", where nobody wrote byte " +
                         std::to_string(address + i - found.base),
                     address};
-  return found.data.data() + (address - found.base);
 }
 
-uint8_t *GlobalMemory::store(uint64_t address, uint32_t bytes) {
+/// `writers` are CTAs plus one.
+[[noreturn]] static void race(const char *what, uint32_t writer, bool atomic, uint64_t address) {
+  throw Problem{FaultKind::Race,
+                std::string("a CTA ") + what + " global memory that " +
+                    (atomic ? "atomic operations change" : "CTA number " + std::to_string(writer - 1) + " wrote") +
+                    " in the same launch",
+                address};
+}
+
+const uint8_t *GlobalMemory::load(uint64_t address, uint32_t bytes, uint32_t cta) {
+  Allocation &found = find(address, bytes, "a read");
+  checkWritten(found, address, bytes);
+  uint64_t offset = address - found.base;
+  if (found.launch == launch && !found.writers.empty())
+    for (uint32_t i = 0; i < bytes; ++i)
+      if (uint32_t writer = found.writers[offset + i]; writer && writer != cta + 1 && writer != atomicWriter)
+        race("reads", writer, false, address + i);
+  return found.data.data() + offset;
+}
+
+uint8_t *GlobalMemory::change(uint64_t address, uint32_t bytes, uint32_t cta, bool atomic) {
   Allocation &found = find(address, bytes, "a write");
   if (found.readOnly)
     throw Problem{FaultKind::OutOfBounds, "a write to constant memory", address};
-  std::memset(found.written.data() + (address - found.base), 1, bytes);
-  return found.data.data() + (address - found.base);
+  if (atomic)
+    checkWritten(found, address, bytes);
+  uint64_t offset = address - found.base;
+  if (found.launch != launch || found.writers.empty()) {
+    found.launch = launch;
+    found.writers.assign(found.bytes, 0);
+  }
+  for (uint32_t i = 0; i < bytes; ++i) {
+    uint32_t &writer = found.writers[offset + i];
+    if (writer && writer != cta + 1 && !(atomic && writer == atomicWriter))
+      race(atomic ? "changes" : "writes", writer, writer == atomicWriter, address + i);
+    writer = atomic ? atomicWriter : cta + 1;
+  }
+  std::memset(found.written.data() + offset, 1, bytes);
+  return found.data.data() + offset;
+}
+
+uint8_t *GlobalMemory::store(uint64_t address, uint32_t bytes, uint32_t cta) {
+  return change(address, bytes, cta, false);
+}
+uint8_t *GlobalMemory::exchange(uint64_t address, uint32_t bytes, uint32_t cta) {
+  return change(address, bytes, cta, true);
 }
 
 /// For the host, whose problems have no place.

@@ -19,9 +19,14 @@ public:
   uint64_t allocate(uint64_t bytes, uint64_t alignment = 256, bool readOnly = false);
   void free(uint64_t address);
 
+  /// CTAs of one launch are ordered by nothing: what one of them writes, no other may read or write, but by atomic
+  /// operations. `cta` is its number in the launch.
+  void beginLaunch() { ++launch; }
+
   /// Where the bytes lie, for an access of a kernel. Throws Problem.
-  const uint8_t *load(uint64_t address, uint32_t bytes);
-  uint8_t *store(uint64_t address, uint32_t bytes);
+  const uint8_t *load(uint64_t address, uint32_t bytes, uint32_t cta);
+  uint8_t *store(uint64_t address, uint32_t bytes, uint32_t cta);
+  uint8_t *exchange(uint64_t address, uint32_t bytes, uint32_t cta);
 
   void write(uint64_t address, const void *data, uint64_t bytes);
   void read(uint64_t address, void *data, uint64_t bytes);
@@ -38,13 +43,19 @@ private:
     uint64_t base = 0, bytes = 0;
     bool readOnly = false, freed = false;
     std::vector<uint8_t> data;
-    std::vector<uint8_t> written; ///< 1: somebody wrote the byte
+    std::vector<uint8_t> written;  ///< 1: somebody wrote the byte
+    uint64_t launch = 0;           ///< of `writers`
+    std::vector<uint32_t> writers; ///< of each byte, the CTA that wrote it in this launch; 0: none
   };
+  static constexpr uint32_t atomicWriter = ~0u;
   Allocation &find(uint64_t address, uint64_t bytes, const char *what);
+  uint8_t *change(uint64_t address, uint32_t bytes, uint32_t cta, bool atomic);
+  static void checkWritten(const Allocation &found, uint64_t address, uint32_t bytes);
 
   std::map<uint64_t, std::unique_ptr<Allocation>> allocations;
   std::unordered_map<uint64_t, std::vector<uint64_t>> placed; ///< by ModuleCode::identity
   Allocation *last = nullptr;
+  uint64_t launch = 0;
   uint64_t end = globalBegin;
 };
 

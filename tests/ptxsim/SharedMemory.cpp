@@ -13,17 +13,22 @@ namespace ptxsim {
 
 SharedMemory::SharedMemory(Ordering &ordering, int64_t begin, int64_t staticEnd, int64_t dynamicBegin,
                            int64_t dynamicBytes)
-    : ordering(ordering), begin(static_cast<uint64_t>(begin)) {
-  int64_t end = dynamicBytes ? dynamicBegin + dynamicBytes : staticEnd;
-  size_t size = static_cast<size_t>(end - begin);
+    : ordering(ordering), begin(static_cast<uint64_t>(begin)), staticBytes(staticEnd - begin),
+      dynamicOffset(dynamicBegin - begin) {
+  size_t size = static_cast<size_t>(dynamicBytes ? dynamicOffset + dynamicBytes : staticBytes);
   data.resize(size);
   states.resize(size, nothing);
   copier.resize(size);
   copiedAt.resize(size);
-  std::fill(states.begin(), states.begin() + (staticEnd - begin), unwritten);
-  if (dynamicBytes)
-    std::fill(states.begin() + (dynamicBegin - begin), states.end(), unwritten);
   chunks.resize(size / chunkBytes + 1);
+  reset();
+}
+
+void SharedMemory::reset() {
+  std::fill(states.begin(), states.begin() + staticBytes, unwritten);
+  if (dynamicOffset < static_cast<int64_t>(states.size()))
+    std::fill(states.begin() + dynamicOffset, states.end(), unwritten);
+  forgetRecords();
 }
 
 void SharedMemory::refuse(uint64_t address, uint32_t bytes, const char *what) {

@@ -26,6 +26,9 @@ public:
   /// Memory is at [begin, staticEnd) and at [dynamicBegin, dynamicBegin + dynamicBytes).
   SharedMemory(Ordering &ordering, int64_t begin, int64_t staticEnd, int64_t dynamicBegin, int64_t dynamicBytes);
 
+  /// For another CTA: nothing is written, and everyone met everyone.
+  void reset();
+
   // All throw Problem. Addresses are aligned by the caller.
   void load(uint64_t address, uint32_t bytes, Access access, void *out);
   /// A load of a warp together: what `access.thread` points at goes to `receiver` as well.
@@ -74,6 +77,7 @@ private:
 
   Ordering &ordering;
   uint64_t begin;
+  int64_t staticBytes, dynamicOffset; ///< from `begin`
   std::vector<uint8_t> data, states;
   std::vector<uint32_t> copier; ///< thread of a pending byte
   std::vector<int> copiedAt;    ///< line of a pending byte

@@ -99,12 +99,13 @@ Counts run(Device &device, const Module &module, const Launch &launch) {
   Grid grid{device.memory(), code, entry, launch, device.memory().variables(code), {}, 0};
   for (const FunctionCode &function : code.functions)
     grid.counts.emplace_back(function.code.size());
+  device.memory().beginLaunch();
   Counts counts;
+  Cta cta(grid);
   for (uint32_t z = 0; z < launch.grid[2]; ++z)
     for (uint32_t y = 0; y < launch.grid[1]; ++y)
       for (uint32_t x = 0; x < launch.grid[0]; ++x) {
-        Cta cta(grid, {x, y, z});
-        cta.run();
+        cta.run({x, y, z});
         ++counts.ctas;
         counts.warps += cta.warps.size();
       }

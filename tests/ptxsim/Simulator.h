@@ -91,7 +91,7 @@ private:
 
 struct LaunchOptions {
   /// A Fault (Limit) beyond: a loop that does not end.
-  uint64_t maxWarpInstructions = 20'000'000'000;
+  uint64_t maxWarpInstructions = 4'000'000'000;
 };
 
 struct Launch {

@@ -12,7 +12,21 @@ namespace ptxsim {
 
 Warp::Warp(Cta &cta, uint32_t index, uint32_t existing) : cta(cta), index(index), existing(existing) {}
 
-void Warp::start(const FunctionCode &function) { pushFrame(function, existing, 0); }
+void Warp::start(const FunctionCode &function) {
+  exited = carryKnown = 0;
+  copies = {};
+  if (spare.function != &function)
+    return pushFrame(function, existing, 0);
+  // Of the CTA before: the same rows, in which nothing but constants is initialised.
+  spare.path = {0, noTarget, existing};
+  spare.waiting.clear();
+  std::fill(spare.initialised.begin(), spare.initialised.end(), 0);
+  std::fill(localWritten.begin(), localWritten.end(), 0);
+  fillRows(spare);
+  frames.push_back(std::move(spare));
+  spare.function = nullptr;
+  enterFrame();
+}
 
 // ---- frames
 
@@ -52,8 +66,13 @@ void Warp::enterFrame() {
 }
 
 void Warp::fillRows(Frame &frame) {
+  bool again = frame.filled;
+  frame.filled = true;
   auto wordsOf = [&](uint32_t row) { return frame.rows + static_cast<size_t>(row) * 32; };
   for (const FunctionCode::Constant &constant : frame.function->constants) {
+    frame.initialised[constant.row] = allLanes;
+    if (again)
+      continue;
     uint64_t value = constant.value;
     if (constant.variable >= 0)
       value += cta.grid.variables[constant.variable];
@@ -64,7 +83,6 @@ void Warp::fillRows(Frame &frame) {
       std::fill_n(reinterpret_cast<uint64_t *>(words), 32, value);
     else
       std::fill_n(words, constant.bytes ? 32 : 1, static_cast<uint32_t>(value));
-    frame.initialised[constant.row] = allLanes;
   }
   for (const auto &[row, special] : frame.function->specials) {
     fillSpecial(wordsOf(row), special);
@@ -228,6 +246,7 @@ void Warp::checkSources(const Instruction &instruction) {
 void Warp::step() {
   Frame &frame = frames.back();
   at = frame.path.next;
+  lane = -1;
   const Instruction &instruction = code[at];
   mask = frame.path.mask;
   counts = frame.counts + at;
@@ -264,10 +283,12 @@ void Warp::step() {
   if (path.mask == 0 || path.next == path.reconvergence)
     nextPath();
   while (!frames.empty() && frames.back().path.mask == 0) {
-    if (frames.size() == 1)
-      frames.pop_back();
-    else
+    if (frames.size() > 1) {
       finishCall();
+      continue;
+    }
+    spare = std::move(frames.back());
+    frames.pop_back();
   }
 }
 

@@ -36,6 +36,7 @@ struct Frame {
   Path path = {};
   int64_t localBase = 0;
   uint32_t callMask = 0; ///< lanes of the call that it waits for
+  bool filled = false;   ///< with constants
 };
 
 struct Warp {
@@ -110,6 +111,7 @@ private:
   [[noreturn]] void fault(const Problem &problem);
 
   std::vector<Frame> frames;
+  Frame spare;                                  ///< of the CTA that this warp was part of before
   std::vector<uint8_t> localData, localWritten; ///< of each lane
   int64_t localBytes = 0;
   uint32_t *frameInitialised = nullptr;

@@ -70,8 +70,7 @@ void change(Warp &warp, const Instruction &i) {
       shared[lane] = place.address;
       sharedLanes |= 1u << lane;
     } else if (place.space == Space::Global) {
-      warp.cta.grid.memory.load(place.address, bytes); // has to be initialised
-      at = warp.cta.grid.memory.store(place.address, bytes);
+      at = warp.cta.grid.memory.exchange(place.address, bytes, warp.cta.number);
       globalLanes |= 1u << lane;
     } else {
       throw Problem{FaultKind::OutOfBounds, "expects global or shared memory for an atomic operation", place.address};

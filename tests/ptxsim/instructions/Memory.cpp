@@ -32,7 +32,7 @@ void readBytes(Warp &warp, Place place, uint32_t bytes, int lane, uint8_t *out) 
   case Space::Parameter:
     return readParameter(warp, place.address, bytes, out);
   default:
-    std::memcpy(out, warp.cta.grid.memory.load(place.address, bytes), bytes);
+    std::memcpy(out, warp.cta.grid.memory.load(place.address, bytes, warp.cta.number), bytes);
   }
 }
 
@@ -46,7 +46,7 @@ void writeBytes(Warp &warp, Place place, uint32_t bytes, int lane, const uint8_t
   case Space::Parameter:
     throw Problem{FaultKind::OutOfBounds, "a write to parameters", place.address};
   default:
-    std::memcpy(warp.cta.grid.memory.store(place.address, bytes), in, bytes);
+    std::memcpy(warp.cta.grid.memory.store(place.address, bytes, warp.cta.number), in, bytes);
   }
 }
 
