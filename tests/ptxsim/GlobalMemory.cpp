@@ -76,13 +76,13 @@ void GlobalMemory::checkWritten(const Allocation &found, uint64_t address, uint3
                     address};
 }
 
-/// `writers` are CTAs plus one.
 [[noreturn]] static void race(const char *what, uint32_t writer, bool atomic, uint64_t address) {
-  throw Problem{FaultKind::Race,
-                std::string("a CTA ") + what + " global memory that " +
-                    (atomic ? "atomic operations change" : "CTA number " + std::to_string(writer - 1) + " wrote") +
-                    " in the same launch",
-                address};
+  throw Problem{
+      FaultKind::Race,
+      std::string("a CTA ") + what + " global memory that " +
+          (atomic ? "atomic operations of others change" : "CTA number " + std::to_string(writer - 1) + " wrote") +
+          " in the same launch",
+      address};
 }
 
 const uint8_t *GlobalMemory::load(uint64_t address, uint32_t bytes, uint32_t cta) {
@@ -91,7 +91,7 @@ const uint8_t *GlobalMemory::load(uint64_t address, uint32_t bytes, uint32_t cta
   uint64_t offset = address - found.base;
   if (found.launch == launch && !found.writers.empty())
     for (uint32_t i = 0; i < bytes; ++i)
-      if (uint32_t writer = found.writers[offset + i]; writer && writer != cta + 1 && writer != atomicWriter)
+      if (uint32_t writer = found.writers[offset + i]; writer && writer != cta + 1 && !(writer & atomically))
         race("reads", writer, false, address + i);
   return found.data.data() + offset;
 }
@@ -109,9 +109,15 @@ uint8_t *GlobalMemory::change(uint64_t address, uint32_t bytes, uint32_t cta, bo
   }
   for (uint32_t i = 0; i < bytes; ++i) {
     uint32_t &writer = found.writers[offset + i];
-    if (writer && writer != cta + 1 && !(atomic && writer == atomicWriter))
-      race(atomic ? "changes" : "writes", writer, writer == atomicWriter, address + i);
-    writer = atomic ? atomicWriter : cta + 1;
+    bool own = writer == cta + 1 || writer == (atomically | (cta + 1));
+    if (writer && !own && !(atomic && writer & atomically))
+      race(atomic ? "changes" : "writes", writer, writer & atomically, address + i);
+    if (!atomic)
+      writer = cta + 1;
+    else if (!writer)
+      writer = atomically | (cta + 1);
+    else if (!own)
+      writer = atomicallyByMany;
   }
   std::memset(found.written.data() + offset, 1, bytes);
   return found.data.data() + offset;

@@ -45,9 +45,9 @@ private:
     std::vector<uint8_t> data;
     std::vector<uint8_t> written;  ///< 1: somebody wrote the byte
     uint64_t launch = 0;           ///< of `writers`
-    std::vector<uint32_t> writers; ///< of each byte, the CTA that wrote it in this launch; 0: none
+    std::vector<uint32_t> writers; ///< of each byte: the CTA that wrote it in this launch plus 1, or 0; and how
   };
-  static constexpr uint32_t atomicWriter = ~0u;
+  static constexpr uint32_t atomically = 1u << 31, atomicallyByMany = ~0u;
   Allocation &find(uint64_t address, uint64_t bytes, const char *what);
   uint8_t *change(uint64_t address, uint32_t bytes, uint32_t cta, bool atomic);
   static void checkWritten(const Allocation &found, uint64_t address, uint32_t bytes);
