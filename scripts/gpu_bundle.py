@@ -20,12 +20,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "static"
+USUAL = ROOT / "build" / "release"
 OUTPUT = ROOT / "build" / "gpu-bundle"
 NAME = "falloff-gpu"
 LARGEST = 40 * 10**6  # bytes, packed
-FOLDERS = ("patterns", "python", "scripts/gpu", "tests/gpu", "tests/python", "tests/ptxsim")
+FOLDERS = ("patterns", "python", "scripts/gpu", "tests/gpu", "tests/python")
 SUFFIXES = {".mlir", ".cpp", ".h", ".cuh", ".py", ".pyi", ".html", ".md", ".typed", ".map", ".json"}
-SUFFIXES |= {".ptx", ".csv", ".npz"}
 FILES = ("LICENSE", "pyproject.toml", "compiler/Compiler.h")
 
 
@@ -57,6 +57,15 @@ def build_library() -> Path:
     return library
 
 
+def instruction_cases() -> str:
+    """The simulator's instruction cases, as JSON that tests/gpu reads. Its tool is a program of the
+    usual build, which has tests."""
+    if not (USUAL / "build.ninja").exists():
+        run("cmake", "--preset", "release")
+    run("cmake", "--build", USUAL, "--target", "ptxsim-cases")
+    return output(str(USUAL / "bin" / "ptxsim-cases"), "tests/ptxsim/cases")
+
+
 def sources() -> list[str]:
     """Files of the tree that go along, tracked or not yet, as paths below its root."""
     listed = output("git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
@@ -82,6 +91,7 @@ def fill(folder: Path, library: Path) -> None:
     shutil.move(library, folder / "lib" / library.name)
     shutil.copy2(ROOT / "scripts" / "gpu" / "run.py", folder / "run.py")
     shutil.copy2(ROOT / "scripts" / "gpu" / "README.md", folder / "README.md")
+    (folder / "tests" / "gpu" / "instructions.json").write_text(instruction_cases())
     commit = output("git", "describe", "--always", "--dirty").strip()
     (folder / "COMMIT").write_text(commit + "\n")
 
