@@ -37,7 +37,7 @@ def _attention(q: Any, k: Any, v: Any, pairs: npt.NDArray[np.bool_], scale: floa
     scale = dim**-0.5 if scale is None else scale
     kept = torch.from_numpy(np.ascontiguousarray(pairs)).to(q.device)
     shape = (batch, queries, heads, v.shape[3])
-    out, spread = (np.zeros(shape) for _ in range(2))
+    out, spread, even = (np.zeros(shape) for _ in range(3))
     lse, size = (np.zeros((batch, heads, queries)) for _ in range(2))
     for b in range(batch):
         for h in range(heads):
@@ -46,8 +46,10 @@ def _attention(q: Any, k: Any, v: Any, pairs: npt.NDArray[np.bool_], scale: floa
             scores = (scale * (q[b, :, h] @ keys.T)).masked_fill(~keep, -torch.inf)
             sizes = abs(scale) * (q[b, :, h].abs() @ keys.abs().T)
             weights = torch.softmax(scores, dim=1).nan_to_num(0.0)  # an empty row
+            largest = weights.amax(dim=1, keepdim=True)  # 1 ÷ the sum of weights up to 1
             out[b, :, h] = (weights @ values).cpu().numpy()
             spread[b, :, h] = (weights @ values.abs()).cpu().numpy()
+            even[b, :, h] = ((keep.float() @ values.abs()) * largest).cpu().numpy()
             lse[b, h] = torch.logsumexp(scores, dim=1).cpu().numpy()
             size[b, h] = sizes.masked_fill(~keep, 0).amax(dim=1).cpu().numpy()
-    return Exact(out, lse, spread, size)
+    return Exact(out, lse, spread, size, even)
