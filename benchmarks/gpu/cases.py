@@ -38,7 +38,11 @@ class Case:
         self.q, self.k, self.v = (
             torch.randn(shape, device=device.kind, dtype=torch.bfloat16) for _ in range(3)
         )
-        options: dict[str, Any] = {"dtype": "bf16", "head_dim": work.head_dim}
+        options: dict[str, Any] = {
+            "dtype": "bf16",
+            "head_dim": work.head_dim,
+            "target": device.target,
+        }
         begin = time.perf_counter()
         self.plans = {"exact": self.mask.plan(rounding="exact", **options)}
         self.planning = time.perf_counter() - begin

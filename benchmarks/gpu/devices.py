@@ -39,6 +39,7 @@ class Gpu:
         self.properties = torch.cuda.get_device_properties(0)
         self.name: str = self.properties.name
         self.architecture = 10 * self.properties.major + self.properties.minor
+        self.target = f"sm_{self.architecture}"
         self.flush = torch.empty(2 * self.properties.L2_cache_size, dtype=torch.int8, device="cuda")
 
     def describe(self) -> dict[str, Any]:
@@ -88,6 +89,7 @@ class Processor:
     kind = "cpu"
     dry = True
     name = "dry run"
+    target = "cpu"
     architecture = 0
 
     def describe(self) -> dict[str, Any]:
