@@ -6,6 +6,8 @@
 #include "runtime/Plan.h"
 #include "runtime/cuda/KernelArguments.h"
 #include "runtime/cuda/Nvrtc.h"
+#include "runtime/cuda/QuantiseGrid.h"
+#include "tests/unit/cuda/QuantisedModel.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -122,6 +124,11 @@ struct Rows {
   }
 };
 
+struct ExpectedRow {
+  std::vector<double> out, size; ///< size: the sums of |weight x value|
+  double lse = 0;
+};
+
 class Case {
 public:
   explicit Case(const KernelCase &test)
@@ -143,6 +150,8 @@ private:
   std::vector<float> lse;
   uint64_t lseAddress = 0;
   AttentionArguments arguments{};
+  QuantisedModel model;
+  double errors = 0, outputs = 0; ///< sums, against the tensors as they are
   KernelResult result;
 
   Table drawTable();
@@ -154,10 +163,16 @@ private:
   TensorView place(Rows &rows);
   void placeTables();
   void placeOutputs();
-  ptxsim::Counts launch(const char *kernel, int64_t shared, size_t grid);
+  ptxsim::Counts launch(const char *kernel, int64_t shared, size_t x, int y, int threads);
   bool isMissing(int batch, int token) const {
     return !test.textLengths.empty() && token < test.textTokens && token >= test.textLengths[batch];
   }
+  void offsetKeys();
+  void placeQuantised();
+  void quantise();
+  std::vector<int> keysOf(int batch, int head, int query) const;
+  double element(const Rows &rows, int batch, int token, int head, int d) const;
+  ExpectedRow attend(int batch, int head, int token, const std::vector<int> &keys, bool rounded) const;
   void compareRow(int batch, int head, int query);
   void compare();
   void fail(const std::string &what, int batch, int head, int query) {
@@ -241,6 +256,19 @@ Rows Case::drawRows(int tokens, int heads, int dim) {
   for (uint16_t &x : rows.data)
     x = toBits(shape.element, normal(random));
   return rows;
+}
+
+void Case::offsetKeys() {
+  std::normal_distribution<float> normal(0, test.keyOffset > 0 ? test.keyOffset : 1);
+  std::vector<float> offset(test.headDim * test.keyHeads);
+  for (float &x : offset)
+    x = test.keyOffset > 0 ? normal(random) : 0;
+  for (int batch = 0; batch < test.batches && test.keyOffset > 0; ++batch)
+    for (int token = 0; token < k.tokens; ++token)
+      for (int head = 0; head < k.heads; ++head)
+        for (int d = 0; d < k.dim; ++d)
+          k.data[k.at(batch, token, head, d)] =
+              toBits(shape.element, float(element(k, batch, token, head, d)) + offset[head * k.dim + d]);
 }
 
 /// Puts a tensor on the device, its gaps unwritten.
@@ -327,7 +355,7 @@ void Case::placeOutputs() {
   arguments.partialSums = pointer<float>(device.allocate(rows * 4 + 1));
 }
 
-ptxsim::Counts Case::launch(const char *kernel, int64_t shared, size_t grid) {
+ptxsim::Counts Case::launch(const char *kernel, int64_t shared, size_t x, int y, int threads) {
   static std::map<const std::string *, ptxsim::Module> modules;
   const std::string &ptx = kernelPtx(shape, test.architecture, test.tested);
   auto found = modules.find(&ptx);
@@ -335,54 +363,121 @@ ptxsim::Counts Case::launch(const char *kernel, int64_t shared, size_t grid) {
     found = modules.emplace(&ptx, ptxsim::Module::parse(ptx)).first;
   ptxsim::Launch launch;
   launch.kernel = kernel;
-  launch.grid = {uint32_t(grid), uint32_t(test.heads), uint32_t(test.batches)};
-  launch.block = {uint32_t(shape.threads), 1, 1};
+  launch.grid = {uint32_t(x), uint32_t(y), uint32_t(test.batches)};
+  launch.block = {uint32_t(threads), 1, 1};
   launch.dynamicSharedBytes = uint32_t(shared);
   launch.parameters.resize(sizeof arguments);
   std::memcpy(launch.parameters.data(), &arguments, sizeof arguments);
   return ptxsim::run(device, found->second, launch);
 }
 
-void Case::compareRow(int batch, int head, int query) {
-  const int keyHead = head / (test.heads / test.keyHeads);
+/// Keys that a query sees, counted from the first that the tensor holds.
+std::vector<int> Case::keysOf(int batch, int head, int query) const {
   const Table &table = tables[tableOf[tableOf.size() > 1 ? batch * test.heads + head : 0]];
-  const std::vector<int> &tests = table.testOf[tileOfQuery[query]];
-  std::vector<std::pair<int, double>> scores;
-  double most = -infinity;
+  const std::vector<int> &tests = table.testOf[tileOfQuery.at(query)];
+  std::vector<int> keys;
   for (int key = test.firstKey; key < test.firstKey + test.keys && !isMissing(batch, query); ++key) {
-    const int kind = tests[tileOfKey[key]];
-    if (kind < 0 || isMissing(batch, key) || !keepsPair(kind, query, key))
-      continue;
+    const int kind = tests[tileOfKey.at(key)];
+    if (kind >= 0 && !isMissing(batch, key) && keepsPair(kind, query, key))
+      keys.push_back(key - test.firstKey);
+  }
+  return keys;
+}
+
+double Case::element(const Rows &rows, int batch, int token, int head, int d) const {
+  return fromBits(shape.element, rows.data[rows.at(batch, token, head, d)]);
+}
+
+/// Attention of one query in float64, over the tensors as they are or as the recipe rounds them.
+ExpectedRow Case::attend(int batch, int head, int token, const std::vector<int> &keys, bool rounded) const {
+  const int keyHead = head / (test.heads / test.keyHeads);
+  ExpectedRow row;
+  std::vector<double> query(test.headDim), scores;
+  for (int d = 0; d < test.headDim; ++d)
+    query[d] = rounded ? model.query(batch, token, head, d) : element(q, batch, token, head, d);
+  double most = -infinity, sum = 0;
+  for (int key : keys) {
     double score = 0;
     for (int d = 0; d < test.headDim; ++d)
-      score += double(fromBits(shape.element, q.data[q.at(batch, query - test.firstQuery, head, d)])) *
-               fromBits(shape.element, k.data[k.at(batch, key - test.firstKey, keyHead, d)]);
-    scores.push_back({key, score * test.scale});
-    most = std::max(most, scores.back().second);
+      score += query[d] * (rounded ? model.key(batch, key, keyHead, d) : element(k, batch, key, keyHead, d));
+    scores.push_back(score * test.scale);
+    most = std::max(most, scores.back());
   }
-  double sum = 0;
-  for (auto &score : scores)
-    sum += score.second = std::exp(score.second - most);
-  for (int d = 0; d < test.valueDim; ++d) {
-    double expected = 0, size = 0;
-    for (auto &[key, weight] : scores) {
-      const double x = weight / sum * fromBits(shape.element, v.data[v.at(batch, key - test.firstKey, keyHead, d)]);
-      expected += x;
-      size += std::abs(x);
+  for (double &score : scores)
+    sum += score = std::exp(score - (most == -infinity ? 0 : most));
+  row.out.resize(test.valueDim);
+  row.size.resize(test.valueDim);
+  for (int d = 0; d < test.valueDim; ++d)
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const double x = scores[i] / sum *
+                       (rounded ? model.value(batch, keys[i], keyHead, d) : element(v, batch, keys[i], keyHead, d));
+      row.out[d] += x;
+      row.size[d] += std::abs(x);
     }
-    const double got = fromBits(shape.element, out.data[out.at(batch, query - test.firstQuery, head, d)]);
-    if (scores.empty() ? got != 0 : std::isnan(got))
+  row.lse = most + std::log(sum) + (rounded ? test.scale * model.restored(batch, token, head) : 0);
+  return row;
+}
+
+void Case::compareRow(int batch, int head, int query) {
+  const bool rounded = shape.arithmetic != Arithmetic::Plain;
+  const int token = query - test.firstQuery;
+  const std::vector<int> keys = keysOf(batch, head, query);
+  const ExpectedRow expected = attend(batch, head, token, keys, rounded);
+  const ExpectedRow exact = rounded ? attend(batch, head, token, keys, false) : expected;
+  for (int d = 0; d < test.valueDim; ++d) {
+    const double got = element(out, batch, token, head, d);
+    if (keys.empty() ? got != 0 : std::isnan(got) != std::isnan(expected.out[d]))
       fail("output " + std::to_string(got), batch, head, query);
-    else if (!scores.empty())
-      result.outputError = std::max(result.outputError, std::abs(got - expected) / size);
+    else if (!keys.empty() && !std::isnan(got))
+      result.outputError = std::max(result.outputError, std::abs(got - expected.out[d]) / expected.size[d]);
+    errors += std::abs(got - exact.out[d]);
+    outputs += std::abs(exact.out[d]);
   }
   if (!test.lse)
     return;
-  const float got = lse[(size_t(batch) * test.heads + head) * test.queries + query - test.firstQuery];
-  if (scores.empty() ? got != -infinity : std::isnan(got))
+  const float got = lse[(size_t(batch) * test.heads + head) * test.queries + token];
+  if (keys.empty() ? got != -infinity : std::isnan(got) != std::isnan(expected.lse))
     fail("log-sum-exp " + std::to_string(got), batch, head, query);
-  else if (!scores.empty())
-    result.lseError = std::max(result.lseError, std::abs(got - (most + std::log(sum))));
+  else if (!keys.empty() && !std::isnan(got))
+    result.lseError = std::max(result.lseError, std::abs(got - expected.lse));
+}
+
+/// Workspace of a quantised recipe, unwritten.
+void Case::placeQuantised() {
+  const size_t pairs = size_t(test.batches) * test.keyHeads, lanes = pairs * arguments.keyLanes;
+  const bool fp8 = shape.arithmetic == Arithmetic::Int8Fp8;
+  arguments.keyMeans = pointer<float>(device.allocate(pairs * shape.headDim * 4));
+  arguments.keyNumbers = pointer<signed char>(device.allocate(lanes * shape.headDim));
+  arguments.keyScales = pointer<float>(device.allocate(lanes / shape.keyBlock * keyGroups * 4));
+  arguments.sums = pointer<double>(
+      device.allocate(pairs * sumParts(arguments.keyLanes) * sumColumns(shape.headDim, shape.valueDim, fp8) * 8));
+  if (fp8) {
+    arguments.valueScales = pointer<float>(device.allocate(pairs * shape.valueDim * 4));
+    arguments.valueNumbers = pointer<unsigned char>(device.allocate(lanes * shape.valueDim));
+  }
+}
+
+/// Runs what comes before attention, and holds what it wrote against the model.
+void Case::quantise() {
+  placeQuantised();
+  const bool fp8 = shape.arithmetic == Arithmetic::Int8Fp8;
+  launch("falloff_sums", 0, sumParts(arguments.keyLanes), test.keyHeads, quantiseThreads);
+  launch("falloff_means", 0, meanBlocks(shape.headDim, shape.valueDim, fp8), test.keyHeads, quantiseThreads);
+  launch("falloff_quantise", 0, arguments.keyLanes / shape.keyBlock, test.keyHeads, quantiseThreads);
+  auto view = [this](const Rows &rows) -> ModelRows {
+    return {rows.tokens, rows.heads, rows.dim, [this, &rows](int batch, int token, int head, int d) {
+              return float(element(rows, batch, token, head, d));
+            }};
+  };
+  model.q = view(q);
+  model.k = view(k);
+  model.v = view(v);
+  model.batches = test.batches;
+  model.firstKey = test.firstKey;
+  model.keyTokens = keyTokens;
+  model.isMissing = [this](int batch, int token) { return isMissing(batch, token); };
+  model.round(shape);
+  result.wrong = model.compare(shape, device, arguments);
 }
 
 void Case::compare() {
@@ -404,6 +499,7 @@ void Case::compare() {
           gaps[out.at(batch, query - test.firstQuery, head, d)] =
               out.data[out.at(batch, query - test.firstQuery, head, d)];
       }
+  result.exactError = errors / outputs;
   if (gaps != out.data && result.wrong.empty())
     result.wrong = "a gap between rows of the output was written";
 }
@@ -412,6 +508,11 @@ KernelResult Case::run() {
   q = drawRows(test.queries, test.heads, test.headDim);
   k = drawRows(test.keys, test.keyHeads, test.headDim);
   v = drawRows(test.keys, test.keyHeads, test.valueDim);
+  offsetKeys();
+  for (const Poison &poison : test.poison) {
+    Rows &rows = poison.tensor == 'q' ? q : poison.tensor == 'k' ? k : v;
+    rows.data[rows.at(poison.batch, poison.token, poison.head, poison.dim)] = toBits(shape.element, poison.value);
+  }
   arguments.q = place(q);
   arguments.k = place(k);
   arguments.v = place(v);
@@ -436,9 +537,11 @@ KernelResult Case::run() {
     pieces = std::max(pieces, table.pieces.size());
     splits = std::max(splits, table.splits.size());
   }
-  result.counts = launch("falloff_attention", shape.sharedBytes, pieces);
+  if (shape.arithmetic != Arithmetic::Plain)
+    quantise();
+  result.counts = launch("falloff_attention", shape.sharedBytes, pieces, test.heads, shape.threads);
   if (splits > 0)
-    launch("falloff_merge", 0, splits);
+    launch("falloff_merge", 0, splits, test.heads, shape.threads);
   compare();
   return result;
 }

@@ -13,6 +13,13 @@
 
 namespace falloff::cuda {
 
+/// One element of q, k or v; the token is counted from the first that the tensor holds.
+struct Poison {
+  char tensor;
+  int batch, token, head, dim;
+  float value;
+};
+
 /// What a case is drawn from. Tokens below `textTokens` are text.
 struct KernelCase {
   KernelShape shape;
@@ -30,13 +37,17 @@ struct KernelCase {
   bool lse = true;
   int dimStride = 1;
   int firstQuery = 0, firstKey = 0; ///< tensors are of a slice that begins there
+  float keyOffset = 0;              ///< spread of an offset that all keys have, another in each column
+  std::vector<Poison> poison;       ///< put into the tensors
   uint32_t seed = 1;
 };
 
 /// What came out: the largest error of an output, as a share of the sum of |weight x value| that it could come from,
-/// and of a log-sum-exp; what is wrong besides, empty if nothing is.
+/// and of a log-sum-exp; what is wrong besides, empty if nothing is. Of quantised recipes these are against attention
+/// over rounded tensors, and `exactError` is the sum of all errors against the tensors as they are, over the sum of all
+/// outputs.
 struct KernelResult {
-  double outputError = 0, lseError = 0;
+  double outputError = 0, lseError = 0, exactError = 0;
   std::string wrong;
   ptxsim::Counts counts; ///< of falloff_attention
 };
