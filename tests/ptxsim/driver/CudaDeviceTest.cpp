@@ -6,6 +6,7 @@
 #include "runtime/cuda/Nvrtc.h"
 #include "tests/ptxsim/driver/LoadedDriver.h"
 #include "tests/unit/runtime/Processes.h"
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <numeric>
@@ -297,8 +298,16 @@ TEST_F(CudaDevice, LaunchesGivePlansToKernels) {
   EXPECT_EQ(call.readLse(), expectedCounts(texts.textLengths, 3));
 }
 
-TEST_F(CudaDevice, ManyTextLengthsAreLaunchedInChunks) {
+/// 130 batch entries in three launches; with `ofBatches` every other one has the tables of its heads exchanged.
+void expectChunks(Device &device, bool ofBatches) {
   auto plan = makePlan();
+  if (ofBatches) {
+    plan->batches = 130;
+    plan->tableOf.clear();
+    for (uint32_t batch = 0; batch < 130; ++batch)
+      for (uint32_t head = 0; head < 2; ++head)
+        plan->tableOf.push_back((batch + head) % 2);
+  }
   Call call(device, 130, 1);
   for (Tensor *tensor : {&call.tensors.q, &call.tensors.k, &call.tensors.v, &call.tensors.out})
     tensor->strides[0] = tensor->strides[1] = tensor->strides[2] = 0; // the kernel reads none of them
@@ -310,10 +319,18 @@ TEST_F(CudaDevice, ManyTextLengthsAreLaunchedInChunks) {
   texts.textLengths.resize(130);
   std::iota(texts.textLengths.begin(), texts.textLengths.end(), 20);
   launch(kernel, *onDevice, *plan, call.tensors, texts, nullptr, reinterpret_cast<void *>(workspace.address()), bytes);
-  EXPECT_EQ(call.readLse(), expectedCounts(texts.textLengths, 130));
+  std::vector<float> expected = expectedCounts(texts.textLengths, 130);
+  for (size_t batch = 1; ofBatches && batch < 130; batch += 2)
+    std::swap_ranges(expected.begin() + long(batch * 400), expected.begin() + long(batch * 400 + 200),
+                     expected.begin() + long(batch * 400 + 200));
+  EXPECT_EQ(call.readLse(), expected);
   EXPECT_EQ(LoadedDriver::get().launches("falloff_attention"), 3);
   EXPECT_EQ(LoadedDriver::get().launches("falloff_merge"), 3);
 }
+
+TEST_F(CudaDevice, ManyTextLengthsAreLaunchedInChunks) { expectChunks(device, false); }
+
+TEST_F(CudaDevice, ChunksOfBatchEntriesKeepTheirTables) { expectChunks(device, true); }
 
 TEST_F(CudaDevice, PlansLeaveTheDeviceWithTheirPlan) {
   auto plan = makePlan();
