@@ -20,13 +20,6 @@ std::string describeStatus(const DriverSymbols &symbols, int status) {
   return text;
 }
 
-std::string placesOf(const Library &library) {
-  std::string text;
-  for (const std::string &place : library.looked)
-    text += (text.empty() ? "" : "; ") + place;
-  return text;
-}
-
 std::string readSymbols(const Library &library, DriverSymbols &symbols) {
   std::string missing;
 #define FALLOFF_READ(NAME, PARAMETERS)                                                                                 \
@@ -51,7 +44,7 @@ void open(DriverReport &report, DriverSymbols &symbols) {
   Library &library = report.library;
   library = findLibrary({"libcuda.so", {1}, true});
   if (!library) {
-    report.problem = "expects an NVIDIA driver, but got none; looked in " + placesOf(library) +
+    report.problem = "expects an NVIDIA driver, but got none; looked in " + library.places() +
                      (library.problem.empty() ? "" : "; of no use: " + library.problem) +
                      "; tensors on the CPU need none";
     return;

@@ -143,6 +143,13 @@ bool isMissing(const fs::path &candidate, const std::string &problem) {
 
 void *Library::find(const char *symbol) const { return handle ? dlsym(handle, symbol) : nullptr; }
 
+std::string Library::places() const {
+  std::string text;
+  for (const std::string &place : looked)
+    text += (text.empty() ? "" : "; ") + place;
+  return text;
+}
+
 Library findLibrary(const LibraryName &name) {
   Library library;
   visitPlaces(name, [&](const Place &place) {

@@ -32,6 +32,8 @@ struct Library {
   explicit operator bool() const { return handle; }
   /// The address of a function; null if the library lacks it.
   void *find(const char *symbol) const;
+  /// All of `looked`, for messages.
+  std::string places() const;
 };
 
 /// What is looked for: names `stem`.`major`, of majors the first that is there.

@@ -42,13 +42,6 @@ struct Opened {
   std::shared_ptr<Nvrtc::Symbols> symbols;
 };
 
-std::string placesOf(const Library &library) {
-  std::string text;
-  for (const std::string &place : library.looked)
-    text += (text.empty() ? "" : "; ") + place;
-  return text;
-}
-
 /// NVRTC asks the loader for its builtins by name, which finds them where they lie beside it only if they are loaded.
 void loadBuiltins(const Library &library, const std::string &version) {
   std::filesystem::path folder = std::filesystem::path(library.path).parent_path();
@@ -73,7 +66,7 @@ Opened open() {
   std::string &problem = opened.report.problem;
   library = findLibrary({"libnvrtc.so", {13, 12, 11}, false, "FALLOFF_NVRTC"});
   if (!library) {
-    problem = "expects NVRTC, which compiles kernels for NVIDIA devices, but got none; looked in " + placesOf(library) +
+    problem = "expects NVRTC, which compiles kernels for NVIDIA devices, but got none; looked in " + library.places() +
               (library.problem.empty() ? "" : "; of no use: " + library.problem) +
               "; pip install nvidia-cuda-nvrtc brings it, FALLOFF_NVRTC=/path/of/libnvrtc.so.13 names one";
     return opened;
