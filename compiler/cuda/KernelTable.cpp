@@ -91,9 +91,8 @@ KernelShape kernelShape(const KernelRequest &request) {
   shape.threads = shape.queryBlock / queriesOfWarp * 32;
   const int32_t keys = request.keyCapacity > 32 ? 64 : 32;
   // Of registers there are 65,536: 255 a thread for two CTAs of 4 warps or one of 8, 168 for three of 4.
-  const bool narrow =
-      queriesOfWarp == 16 || (request.arithmetic == Arithmetic::Plain && std::max(shape.headDim, shape.valueDim) <= 64);
-  const int32_t most = wide ? 256 / shape.threads : narrow ? 3 : 2;
+  const bool light = queriesOfWarp == 16 || std::max(shape.headDim, shape.valueDim) <= 32;
+  const int32_t most = wide ? 256 / shape.threads : light ? 3 : 2;
   for (shape.residentBlocks = most; shape.residentBlocks > 0; --shape.residentBlocks)
     if (chooseRing(machine, shape, keys)) {
       shape.sharedBytes = sharedBytes(shape);

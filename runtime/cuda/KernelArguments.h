@@ -63,7 +63,7 @@ struct AttentionArguments {
   int negate;  ///< 1: the scale is below 0, and queries change their sign
 
   // Partial results of split rows, for each (batch, head, slot): a block of queries.
-  float *partialValues; ///< [batch][head][slot][query of the block][padded value dim], not divided by the sum
+  float *partialValues; ///< [batch][head][slot][queryBlock x padded value dim, as threads hold them], not divided
   float *partialMaxima; ///< [batch][head][slot][query of the block], in powers of two
   float *partialSums;
   int slots; ///< the most of any table

@@ -113,5 +113,5 @@ extern "C" __global__ void __launch_bounds__(threads, residentBlocks)
   if (piece.slot < 0)
     storeOutputs(a, scores, values, softmax, outputs, shared, piece.firstLane, head);
   else
-    storePartial(a, scores, values, softmax, outputs, piece.slot, head);
+    storePartial(a, scores, values, softmax, outputs, piece.slot);
 }

@@ -71,27 +71,43 @@ __device__ inline void storeOutputs(const AttentionArguments &a, const Scores &s
   storeRows(a, tile, queryLane, head);
 }
 
+/// What a piece of a split row leaves: where its maxima and sums lie, and its outputs, in the order in which the
+/// threads of a CTA hold them, four a thread.
+struct Partial {
+  long long firstQuery; ///< in partialMaxima and partialSums
+  float4 *outputs;      ///< of this thread
+
+  __device__ Partial(const AttentionArguments &a, int slot) {
+    const long long block = ((long long)(blockIdx.z) * a.heads + blockIdx.y) * a.slots + slot;
+    firstQuery = block * queryBlock;
+    outputs = reinterpret_cast<float4 *>(a.partialValues + block * queryBlock * valueDim) + threadId();
+  }
+  /// Columns 8 j to 8 j + 7 of a row tile.
+  __device__ float4 &at(int rowTile, int j) const { return outputs[(rowTile * (valueDim / 8) + j) * threads]; }
+};
+
 /// A piece of a split row: outputs that are not divided yet, with their maximum and sum.
 __device__ inline void storePartial(const AttentionArguments &a, const Scores &scores, const Values &values,
-                                    const Softmax &softmax, const float (&outputs)[rowTiles][valueDim / 8][4], int slot,
-                                    int head) {
-  const long long block = ((long long)(blockIdx.z) * a.heads + head) * a.slots + slot;
+                                    const Softmax &softmax, const float (&outputs)[rowTiles][valueDim / 8][4],
+                                    int slot) {
+  const Partial partial(a, slot);
 #pragma unroll
-  for (int row = 0; row < 2 * rowTiles; ++row) {
-    const int rowTile = row / 2, half = row % 2;
-    const long long query = block * queryBlock + queryOf(rowTile, half);
-    const float sum = softmax.total(rowTile, half);
-    float *to = a.partialValues + query * valueDim + laneId() % 4 * 2;
+  for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
 #pragma unroll
     for (int j = 0; j < valueDim / 8; ++j) {
       const float2 column = values.columnScale(a, j);
-      *reinterpret_cast<float2 *>(to + 8 * j) = {outputs[rowTile][j][2 * half] * column.x,
-                                                 outputs[rowTile][j][2 * half + 1] * column.y};
+      const float (&four)[4] = outputs[rowTile][j];
+      partial.at(rowTile, j) = {four[0] * column.x, four[1] * column.y, four[2] * column.x, four[3] * column.y};
     }
-    if (laneId() % 4 == 0) {
-      a.partialMaxima[query] =
-          softmax.maximum[rowTile][half] - Values::offset + scores.shift(rowTile, half) / naturalOfTwo;
-      a.partialSums[query] = sum;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float sum = softmax.total(rowTile, half);
+      const long long query = partial.firstQuery + queryOf(rowTile, half);
+      if (laneId() % 4 == 0) {
+        a.partialMaxima[query] =
+            softmax.maximum[rowTile][half] - Values::offset + scores.shift(rowTile, half) / naturalOfTwo;
+        a.partialSums[query] = sum;
+      }
     }
   }
 }
