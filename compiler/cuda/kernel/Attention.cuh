@@ -11,19 +11,12 @@ public:
   static constexpr int pending = 2 * (stages - 1);
 
   __device__ Pipeline(const AttentionArguments &a, const Scores &scores, const Values &values)
-      : a(a), scores(scores), values(values), cursor(a) {}
-
-  /// Begins with K0 V0 ... K(stages - 1); copies begun before join the first group.
-  __device__ void begin() {
+      : a(a), scores(scores), values(values), cursor(a) {
 #pragma unroll
     for (int i = 0; i < stages; ++i)
       steps[i] = {-1, 0};
-#pragma unroll 1
-    for (int i = 0; i < stages; ++i) {
-      advanceValues(i > 0 ? i - 1 : 0);
-      advanceKeys(i);
-    }
   }
+
   /// V of the last block in flight, into the stage that the step before has left. `steps` moves on to the next block,
   /// whose tokens come while scores are made.
   __device__ void advanceValues(int stage) {
@@ -60,26 +53,29 @@ private:
 __device__ inline void attend(const AttentionArguments &a, Pipeline &pipeline, Scores &scores, const Values &values,
                               Softmax &softmax, float (&outputs)[rowTiles][valueDim / 8][4]) {
   int stage = 0;
-  while (pipeline.steps[0].keyLane >= 0) {
-    const Step &step = pipeline.steps[0];
-    const bool whole = step.isWhole();
+  // The steps below 0 begin the copies of the first blocks and do nothing else.
+  for (int n = -stages; n < 0 || pipeline.steps[0].keyLane >= 0; ++n) {
+    const bool works = n >= 0, masks = works && !pipeline.steps[0].isWhole();
     Kept kept;
-    if (!whole)
-      kept = keptOf(a, step);
+    if (masks)
+      kept = keptOf(a, pipeline.steps[0]);
 
     waitForCopies<Pipeline::pending>(); // K of this block
     __syncthreads();                    // ... of every thread; and all have left the stage that V goes to
     pipeline.advanceValues(stage == 0 ? stages - 1 : stage - 1);
-    float weights[rowTiles][keyBlock / 8][4];
-    scores.multiply(weights, stage);
-    if (!whole)
+    float weights[rowTiles][keyBlock / 8][4] = {}; // also where nothing is made, else registers would stay taken
+    if (works)
+      scores.multiply(weights, stage);
+    if (masks)
       applyMask(weights, kept);
 
     waitForCopies<Pipeline::pending>(); // V of this block
     __syncthreads();                    // ... of every thread; and all have made their scores
     pipeline.advanceKeys(stage);
-    softmax.weigh(weights, outputs, scores);
-    values.multiply(outputs, weights, stage);
+    if (works) {
+      softmax.weigh(weights, outputs, scores);
+      values.multiply(outputs, weights, stage);
+    }
     stage = stage + 1 == stages ? 0 : stage + 1;
   }
   waitForCopies<0>();
@@ -98,14 +94,13 @@ extern "C" __global__ void __launch_bounds__(threads, residentBlocks)
   Scores scores(a, keyHead, shared, keys);
   const Values values(a, keyHead, valuesAt);
   scores.copyQueries(a, head, planOf(a).pieces[blockIdx.x].firstLane, MissingTokens(a));
-  Pipeline pipeline(a, scores, values);
-  pipeline.begin();
   if (Scores::preparesQueries(a)) {
-    waitForCopies<Pipeline::pending>();
+    commitCopies();
+    waitForCopies<0>();
     __syncthreads();
     scores.prepareQueries(a);
   }
-
+  Pipeline pipeline(a, scores, values);
   Softmax softmax;
   float outputs[rowTiles][valueDim / 8][4] = {};
   attend(a, pipeline, scores, values, softmax, outputs);

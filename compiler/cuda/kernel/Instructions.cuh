@@ -6,6 +6,13 @@
 /// Address of shared memory as PTX instructions take it.
 __device__ inline unsigned sharedAddress(const void *pointer) { return unsigned(__cvta_generic_to_shared(pointer)); }
 
+/// base + a b in one instruction.
+__device__ inline const char *advanced(const char *base, int a, int b) {
+  const char *to;
+  asm("mad.wide.s32 %0, %1, %2, %3;" : "=l"(to) : "r"(a), "r"(b), "l"(base));
+  return to;
+}
+
 /// Begins to copy 16 bytes to shared memory, the first `bytes` of them from `source` and the rest zeros.
 __device__ inline void copyAsync(unsigned shared, const void *source, int bytes) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(source), "r"(bytes) : "memory");

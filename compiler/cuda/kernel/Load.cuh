@@ -49,6 +49,7 @@ public:
       : view(view), lastCount(min(max(dim - (Tile::blocks - 1) * Tile::chunks * 8 - column(), 0), 8)) {
     source = static_cast<const char *>(view.data) +
              2 * (blockIdx.z * view.batch + head * view.head - firstToken * view.token + column() * view.dim);
+    asm("" : "+l"(source)); // one address, not a sum that is made again for each row
   }
 
   /// Begins to copy 32 rows, number `word` of the tile; each lane of a warp brings the token of one. Missing rows and
@@ -80,7 +81,7 @@ private:
   static __device__ int column() { return threadId() % Tile::chunks * 8; }
 
   __device__ void copyRow(unsigned to, int token) const {
-    const char *from = source + (long long)(token) * (int(view.token) * 2); // KernelShape::aligned bounds it
+    const char *from = advanced(source, token, int(view.token) * 2); // KernelShape::aligned bounds it
 #pragma unroll
     for (int block = 0; block < Tile::blocks; ++block) {
       const int bytes = block + 1 < Tile::blocks ? 16 : lastCount * 2;
