@@ -44,7 +44,7 @@ private:
   const Scores &scores;
   const Values &values;
   StepCursor cursor;
-  KeyTokens tokens; ///< of the newest block: for its keys, then for its values
+  KeyTokens tokens = {}; ///< of the newest block: for its keys, then for its values
 
   __device__ Step &last() { return steps[stages - 1]; }
 };
