@@ -8,6 +8,7 @@ and all options, held against masked attention in float64 over the plan's own pa
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,17 +19,19 @@ import falloff
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
+from falloff import _falloff
 
 import exact_attention
+import int8_model
 import simulated_cuda
 from device_arrays import DeviceArray
 from random_cases import Case, random_case
 from simulated_cuda import ARCHITECTURES, Device
-from test_properties import Schedule, bound, describe, heads_of, load, random_range
+from test_properties import Schedule, bound, describe, heads_of, load, random_range, tiles_of
 
 Bools = npt.NDArray[np.bool_]
 TYPES = {"bf16": np.dtype(ml_dtypes.bfloat16), "fp16": np.dtype(np.float16)}
-RECIPES = {None: 80}
+RECIPES = {None: 80, "int8": 80, "int8-fp8": 89}
 """By the first architecture that has it."""
 MOST_STEPS = 300  # blocks of queries times blocks of keys that a case may cost
 MANY_TILES = 6
@@ -61,6 +64,7 @@ class Report:
     architecture: int
     head_dim: int
     value_dim: int
+    query_capacity: int
     key_tiles: int  # the most that a row keeps
     split: bool
     tests: set[str]  # full, limited, partial
@@ -84,7 +88,7 @@ def steps_of(plan: falloff.Plan) -> float:
     return float(np.mean(kept)) * sizes[0] * sizes[1] + len(rows_of(plan)[0])
 
 
-def capacity(grid: falloff._falloff.Grid, side: str) -> int:
+def capacity(grid: _falloff.Grid, side: str) -> int:
     if grid.kind == "flat":
         return int(getattr(grid, f"flat_{side}_tile"))
     return max(int(np.prod(getattr(segment, f"{side}_tile"))) for segment in grid.segments)
@@ -121,10 +125,20 @@ def small_plan(rng: random.Random, case: Case, mask: falloff.Mask) -> falloff.Pl
     plans = []
     for _ in range(8):
         schedule = Schedule(rng, case)
-        plans.append(schedule.plan(mask, schedule.rounding))
-        if steps_of(plans[-1]) <= MOST_STEPS / 4:
-            return plans[-1]
-    plans.append(mask.plan(dtype="bf16", head_dim=64))
+        kind = rng.random()
+        if kind < 0.2:  # what a mask takes for tensors of a device
+            target = f"sm_{rng.choice(ARCHITECTURES)}"
+            plan = mask.plan(target=target, dtype="bf16", head_dim=rng.choice([64, 128]))
+        elif kind < 0.4:  # tiles as large as kernels' blocks, and larger
+            query, key = rng.choice([100, 128, 190]), rng.choice([48, 64, 100, 128])
+            plan = mask.plan(
+                grid="flat", rounding=schedule.rounding, tile_query=query, tile_key=key
+            )
+        else:
+            plan = schedule.plan(mask, schedule.rounding)
+        if steps_of(plan) <= MOST_STEPS / 4:
+            return plan
+        plans.append(plan)
     return min(plans, key=steps_of)
 
 
@@ -219,14 +233,15 @@ class Inputs:
         return array if self.layout == "BSHD" else array.transpose(0, 2, 1, 3)
 
 
-def head_dims(rng: random.Random) -> tuple[int, int]:
+def head_dims(rng: random.Random, plan: falloff.Plan, recipe: str | None) -> tuple[int, int]:
     dim = rng.choice([8, 32, 40, 64, 64, 64, 80, 96, 128, 128, 256, rng.randint(1, 256)])
-    value_dim = dim if rng.random() < 0.6 else rng.choice([8, 64, rng.randint(1, 130)])
-    return dim, value_dim
+    if recipe and capacity(plan._impl.grid, "key") > 32:
+        return dim, dim  # see groups_of_keys
+    return dim, dim if rng.random() < 0.6 else rng.choice([8, 64, rng.randint(1, 130)])
 
 
-def random_inputs(rng: random.Random, problem: Problem) -> Inputs:
-    dim, value_dim = head_dims(rng)
+def random_inputs(rng: random.Random, problem: Problem, recipe: str | None) -> Inputs:
+    dim, value_dim = head_dims(rng, problem.plan, recipe)
     steps = steps_of(problem.plan) * max(1.0, (dim + value_dim) / 128)
     most = max(int(MOST_STEPS / max(steps, 1)), 1)  # heads of all batch entries
     batch = problem.batches or (2 if most > 2 and rng.random() < 0.4 else 1)
@@ -284,15 +299,37 @@ def output(
     return made, kind
 
 
-def expected(inputs: Inputs, recipe: str | None) -> tuple[exact_attention.Exact, str]:
-    clean = (
-        inputs.q,
-        np.where(inputs.alive[:, :, None, None], inputs.k, 0).astype(inputs.k.dtype),
-        np.where(inputs.alive[:, :, None, None], inputs.v, 0).astype(inputs.v.dtype),
-    )
+def check(
+    problem: Problem, inputs: Inputs, recipe: str | None, architecture: int, out: Any, lse: Any
+) -> None:
+    """Holds results, (batch, queries, heads, value dim) and (batch, heads, queries) or None, of a
+    device against float64."""
+    alive = inputs.alive[:, :, None, None]
+    k, v = (np.where(alive, x, 0).astype(x.dtype) for x in (inputs.k, inputs.v))
     scale = inputs.options["scale"]
-    assert recipe is None
-    return exact_attention.attention(*clean, inputs.pairs, scale), inputs.dtype
+    fp8 = recipe == "int8-fp8"
+    if recipe is None:
+        exact = exact_attention.attention(inputs.q, k, v, inputs.pairs, scale)
+    else:
+        groups = groups_of_keys(problem.plan, inputs, recipe, architecture)
+        exact = int8_model.attention(
+            inputs.q, k, v, inputs.pairs, scale, inputs.alive, groups, rounds_values=fp8
+        )
+    exact_attention.check(out, lse, exact, inputs.dtype, e4m3=fp8)
+
+
+def groups_of_keys(
+    plan: falloff.Plan, inputs: Inputs, recipe: str, architecture: int
+) -> int8_model.Groups:
+    """Which keys share a scale: as the kernel's blocks cut the plan's tiles."""
+    source = _falloff.print_cuda_kernel(
+        plan._impl, f"sm_{architecture}", inputs.dtype, recipe, inputs.q.shape[3], True
+    )
+    block = re.search(r"constexpr int keyBlock = (\d+);", source)
+    assert block
+    return int8_model.groups_of_lanes(
+        tiles_of(plan.as_dict(), "key"), inputs.k.shape[1], int(block[1])
+    )
 
 
 def call(
@@ -322,8 +359,8 @@ def call(
     device.synchronise()
     assert [device.raw(x, 0).tobytes() for x in (q, k, v)] == before, "an input was written"
     found = inputs.turned(device.take(out))
-    exact, name = expected(inputs, recipe)
-    exact_attention.check(found, None if lse is None else device.take(lse), exact, name)
+    sums = None if lse is None else device.take(lse)
+    check(problem, inputs, recipe, device.architecture(), found, sums)
 
 
 def check_counts(device: Device) -> None:
@@ -335,7 +372,7 @@ def check_counts(device: Device) -> None:
 
 
 def random_recipe(rng: random.Random) -> tuple[str | None, int]:
-    recipe = rng.choice(list(RECIPES))
+    recipe = rng.choice([None, *RECIPES])
     return recipe, rng.choice([a for a in ARCHITECTURES if a >= RECIPES[recipe]])
 
 
@@ -343,8 +380,8 @@ def run(seed: int) -> Report:
     """One case; an error carries all that it takes to see it again."""
     rng = random.Random(seed + 77)
     problem = random_problem(rng, seed)
-    inputs = random_inputs(rng, problem)
     recipe, architecture = random_recipe(rng)
+    inputs = random_inputs(rng, problem, recipe)
     device = simulated_cuda.device(architecture)
     device.reset()
     try:
@@ -365,6 +402,7 @@ def run(seed: int) -> Report:
         architecture=architecture,
         head_dim=inputs.q.shape[3],
         value_dim=inputs.v.shape[3],
+        query_capacity=capacity(problem.plan._impl.grid, "query"),
         key_tiles=max((sum(run[1] - run[0] for run in row) for row in rows), default=0),
         split=any(table.splits for table in problem.plan._impl.tables),
         tests={run[2] for row in rows for run in row},

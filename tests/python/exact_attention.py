@@ -19,6 +19,10 @@ BF16 = 2.0**-8
 HALF_UNITS = {"bf16": BF16, "fp16": 2.0**-11}
 # Half the distance of float16's smallest numbers; bfloat16's are as small as float32's.
 SMALLEST = {"bf16": 0.0, "fp16": 2.0**-25}
+# The same of e4m3, whose largest number stands for a weight of 1.
+E4M3, E4M3_SMALLEST = 2.0**-4, 2.0**-10 / 448
+# What tensor cores lose of a sum of products of e4m3: they keep 13 bits below its largest term.
+E4M3_SUMS = 2.0**-12
 
 
 def features() -> list[str]:
@@ -83,6 +87,7 @@ def check(
     lse: npt.ArrayLike | None,
     exact: Exact,
     dtype: str,
+    e4m3: bool = False,
 ) -> None:
     """Holds a kernel's result against the exact one.
 
@@ -94,7 +99,7 @@ def check(
     Inputs of 16 bits are taken as they are. Weights are rounded to their type before they meet v:
     half a unit of the weighted mean of |v|. Rounded or exact weights may be what divides (half a
     unit of the result), and the result is rounded (another). float16 rounds small weights and
-    results to multiples of its smallest number.
+    results to multiples of its smallest number. With `e4m3` weights are rounded to that, too.
     """
     out = np.asarray(out).astype(np.float64)
     scores = 1e-5 + 8 * 2.0**-24 * exact.size
@@ -102,6 +107,8 @@ def check(
     if dtype in HALF_UNITS:
         bound += HALF_UNITS[dtype] * (exact.spread + 2 * np.abs(exact.out))
         bound += SMALLEST[dtype] * (exact.even + 1)
+    if e4m3:
+        bound += (E4M3 + E4M3_SUMS) * exact.spread + E4M3_SMALLEST * exact.even
     error = np.abs(out - exact.out)
     assert not np.isnan(out).any(), f"{np.isnan(out).sum()} results are NaN"
     worst = np.unravel_index(np.argmax(error - bound), error.shape)

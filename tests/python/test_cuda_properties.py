@@ -48,6 +48,8 @@ def test_the_cases_hold_everything(results: Results, pytestconfig: pytest.Config
     assert sum(report.head_dim % 8 != 0 for report in reports) >= 5
     assert sum(report.head_dim != report.value_dim for report in reports) >= 20
     assert sum(report.head_dim > 128 for report in reports) >= 5
+    assert sum(report.query_capacity > 64 for report in reports) >= 20
+    assert sum(report.query_capacity > 128 for report in reports) >= 5
     kinds = Counter(report.kind for report in reports)
     assert set(kinds) == {"pattern", "slice", "blocks", "split blocks"}
     flags = Counter(flag for report in reports for flag in report.flags)

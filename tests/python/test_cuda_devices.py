@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attention on CUDA devices beside its results: devices, streams, graphs, threads, memory, errors;
+simulated, each test in a process that has a driver (`cuda_scenarios`, `cuda_torch`)."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+import cuda_scenarios
+import simulated_cuda
+
+TESTS = (
+    *("two_devices", "streams", "a_stream_of_no_one", "graphs"),
+    *("a_capture_of_what_is_not_prepared", "calls_allocate_nothing", "plans_leave_their_devices"),
+    *("a_device_without_memory", "workspaces", "refusals"),
+    *("a_mask_takes_the_plan_of_the_device", "many_threads"),
+)
+TORCH_TESTS = (
+    *("results_follow_the_tensors", "a_stream_beside_torchs", "an_out_that_is_an_input"),
+    "gradients_and_errors",
+)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[ProcessPoolExecutor]:
+    with simulated_cuda.pool(1) as workers:
+        yield workers
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test(worker: ProcessPoolExecutor, name: str) -> None:
+    worker.submit(getattr(cuda_scenarios, name)).result()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs torch")
+@pytest.mark.parametrize("name", TORCH_TESTS)
+def test_torch(worker: ProcessPoolExecutor, name: str) -> None:
+    worker.submit(_run_torch, name).result()
+
+
+def _run_torch(name: str) -> None:
+    import cuda_torch
+
+    getattr(cuda_torch, name)()
