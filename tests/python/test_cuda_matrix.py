@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels of every shape compile for every architecture: to a cubin, without spills or local memory,
+and without a warning or numbered advice of the assembler. NVRTC compiles; no device is needed.
+
+A check compiles one pattern by every recipe, padded head dimension and architecture that has it, and
+every pattern of the library by two such combinations. `make check-all` compiles all of them by all.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import falloff
+import pytest
+from falloff import _falloff
+from falloff._mask import TARGETS
+
+from test_patterns import EXAMPLES, PATTERNS
+
+HEAD_DIMS = range(32, 257, 32)
+# Architectures that a recipe is compiled for: those that multiply e4m3, or all.
+RECIPES = {"": TARGETS[1:], "int8": TARGETS[1:], "int8-fp8": TARGETS[3:]}
+LIBRARY = [path.stem for path in PATTERNS]
+ADVICE = re.compile(r"\bwarning *[:#]|\(C\d{4}\)")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One kernel. The pattern `radial` in large tiles has blocks of 128 queries; those of the
+    library's examples are small, and have blocks of 64."""
+
+    pattern: str
+    recipe: str
+    target: str
+    head_dim: int
+    is_large: bool = False
+
+    @property
+    def dtype(self) -> str:
+        """In turn, so that each recipe and each architecture has both."""
+        return "bf16" if (self.head_dim // 32 + TARGETS.index(self.target)) % 2 else "fp16"
+
+    def plan(self) -> falloff.Plan:
+        if self.is_large:
+            mask = falloff.load("radial").bind(frames=4, tokens_per_frame=140, text=9)
+            return mask.plan(tile="video=1x128,text=128", rounding="exact")
+        if self.pattern == "cogvideox":  # its examples are dense
+            mask = falloff.load("cogvideox").bind(frames=25, height=9, width=8)
+        else:
+            examples = (example for example in EXAMPLES if example.pattern == self.pattern)
+            mask = min((example.mask() for example in examples), key=lambda mask: mask.density)
+        return mask.plan(grid="flat", tile="7", rounding="exact")  # cuts across sets
+
+
+def compile_job(job: Job) -> tuple[str, list[str]]:
+    """The source, and what is wrong with what the compiler made of it."""
+    choice = (job.target, job.dtype, job.recipe, job.head_dim, True)
+    kernel = _falloff.compile_cuda(job.plan()._impl, *choice, ptx=False)
+    faults = [line for line in kernel.log.splitlines() if ADVICE.search(line)]
+    if not kernel.image.startswith(b"\x7fELF"):
+        faults.append("the image is no cubin")
+    names = {entry.name for entry in kernel.entries}
+    if not names >= {"falloff_attention", "falloff_merge"}:
+        faults.append(f"kernels {sorted(names)}")
+    for entry in kernel.entries:
+        spills = entry.spill_store_bytes + entry.spill_load_bytes
+        if spills or entry.stack_bytes:
+            faults.append(f"{entry.name}: {spills} bytes of spills, stack of {entry.stack_bytes}")
+    return kernel.source, faults
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    """Two compilers: NVRTC takes one processor."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+def check(pool: ProcessPoolExecutor, jobs: Iterable[Job]) -> list[str]:
+    """Compiles all; returns their sources."""
+    jobs = list(jobs)
+    results = list(pool.map(compile_job, jobs))
+    faults = {job: found for job, (_, found) in zip(jobs, results, strict=True) if found}
+    assert not faults
+    return [source for source, _ in results]
+
+
+def combinations() -> list[tuple[str, str, int]]:
+    """(recipe, target, head dimension), all that there are."""
+    return [
+        (recipe, target, head_dim)
+        for recipe, targets in RECIPES.items()
+        for target, head_dim in itertools.product(targets, HEAD_DIMS)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "target"), [(recipe, target) for recipe in RECIPES for target in RECIPES[recipe]]
+)
+def test_every_head_dimension_by_every_recipe_and_architecture(
+    pool: ProcessPoolExecutor, recipe: str, target: str
+) -> None:
+    jobs = [Job("radial", recipe, target, head_dim, is_large=True) for head_dim in HEAD_DIMS]
+    for source in check(pool, jobs):
+        assert "constexpr int queryBlock = 128;" in source
+        assert "constexpr bool functorTests = true;" in source
+
+
+@pytest.mark.parametrize("pattern", LIBRARY)
+def test_every_pattern_by_two_combinations(pool: ProcessPoolExecutor, pattern: str) -> None:
+    every = combinations()
+    first = LIBRARY.index(pattern) * 37  # far apart, and other ones for each pattern
+    chosen = (every[first % len(every)], every[(first + 83) % len(every)])
+    sources = check(pool, (Job(pattern, *combination) for combination in chosen))
+    for source in sources:
+        assert ("functorTests = true" in source) == (pattern != "dense")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("pattern", LIBRARY)
+def test_every_pattern_by_every_combination(pool: ProcessPoolExecutor, pattern: str) -> None:
+    check(pool, (Job(pattern, *combination) for combination in combinations()))
