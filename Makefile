@@ -14,10 +14,10 @@ PYTHON_BIN := .venv/bin
 VIDEO ?=
 
 .PHONY: help demo check bench fuzz setup setup-system setup-python build lint format docs clean distclean
-.PHONY: check-lit check-unit check-python check-asan build-asan wheel check-wheel gpu-bundle check-gpu-bundle
+.PHONY: check-all check-lit check-unit check-python check-asan build-asan wheel check-wheel gpu-bundle check-gpu-bundle
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo "also: build lint format docs bench fuzz clean distclean check-lit check-unit check-python check-asan check-wheel check-gpu-bundle"
+	@sed -n 's/^#   //p' Makefile; echo "also: build lint format docs bench fuzz clean distclean check-all check-lit check-unit check-python check-asan check-wheel check-gpu-bundle"
 
 setup-system:
 	@bash scripts/setup-system.sh
@@ -59,6 +59,10 @@ check:
 	@$(MAKE) check-asan
 	@$(MAKE) check-wheel
 	@echo "make check: everything passed"
+
+# What check leaves out because it takes an hour: the kernel of each pattern in every shape for every architecture.
+check-all: check
+	@$(PYTHON_BIN)/python -m pytest -q -m exhaustive
 
 lint: setup-python
 	@$(PYTHON_BIN)/python scripts/lint.py
