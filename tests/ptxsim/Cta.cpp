@@ -9,8 +9,9 @@ namespace ptxsim {
 
 Cta::Cta(Grid &grid)
     : grid(grid), threads(grid.launch.block[0] * grid.launch.block[1] * grid.launch.block[2]),
-      ordering((threads + 31) / 32 * 32), shared(ordering, sharedBegin, grid.entry.sharedEnd,
-                                                 grid.module.dynamicSharedBegin, grid.launch.dynamicSharedBytes) {
+      ordering((threads + 31) / 32 * 32),
+      shared(ordering, grid.entry.sharedEnd - grid.entry.staticSharedBytes, grid.entry.sharedEnd,
+             grid.module.dynamicSharedBegin, grid.launch.dynamicSharedBytes) {
   for (uint32_t begin = 0; begin < threads; begin += 32) {
     uint32_t lanes = std::min<uint32_t>(threads - begin, 32);
     warps.push_back(std::make_unique<Warp>(*this, begin / 32, allLanes >> (32 - lanes)));

@@ -57,6 +57,55 @@ std::string faultOf(F function, FaultKind *kind = nullptr) {
   return "";
 }
 
+/// What a small kernel did.
+struct Outcome {
+  std::vector<uint32_t> out; ///< a word of each thread
+  Counts counts;
+  FaultKind kind{};
+  std::string fault; ///< empty: none
+};
+
+/// Runs one CTA of `body`, which may use %p, %rs, %r, %rd, %f, %fd with numbers below 64. %r0 is the thread, %r60 is
+/// what it leaves (0 at first), %r61 the address of 4096 bytes of shared memory, uninitialised, and %rd60 that of 1024
+/// bytes of global memory, whose word i holds i.
+inline Outcome runBody(const std::string &body, uint32_t threads = 32, uint32_t ctas = 1) {
+  std::string text = ".reg .pred %p<64>; .reg .b16 %rs<64>; .reg .b32 %r<64>; .reg .b64 %rd<64>; .reg .f32 %f<64>;\n"
+                     ".reg .f64 %fd<64>; .shared .align 16 .b8 tile[4096];\n"
+                     "mov.u32 %r0, %tid.x; mov.u32 %r60, 0; mov.u32 %r61, tile; ld.param.u64 %rd60, [words];\n" +
+                     body +
+                     "\nEND: mov.u32 %r62, %ctaid.x; mov.u32 %r63, %ntid.x; mad.lo.u32 %r62, %r62, %r63, %r0;\n"
+                     "ld.param.u64 %rd62, [out]; mad.wide.u32 %rd62, %r62, 4, %rd62; st.global.u32 [%rd62], %r60; ret;";
+  std::vector<uint32_t> words(256);
+  for (uint32_t i = 0; i < words.size(); ++i)
+    words[i] = i;
+  Outcome outcome;
+  outcome.fault = faultOf(
+      [&] {
+        Module module = Module::parse(kernelText(".param .u64 out, .param .u64 words", text));
+        Device device;
+        uint64_t in = upload(device, words), out = device.allocate(4ull * threads * ctas);
+        Launch launch;
+        launch.kernel = "k";
+        launch.grid = {ctas, 1, 1};
+        launch.block = {threads, 1, 1};
+        launch.parameters = parameters(out, in);
+        launch.options.maxWarpInstructions = 100'000;
+        outcome.counts = run(device, module, launch);
+        outcome.out = download<uint32_t>(device, out, threads * ctas);
+      },
+      &outcome.kind);
+  return outcome;
+}
+
 } // namespace ptxsim
+
+/// A statement whose body has to end in a fault of a kind, with a message that holds some words.
+#define EXPECT_FAULT(outcome, expected, words)                                                                         \
+  do {                                                                                                                 \
+    const ptxsim::Outcome &got = (outcome);                                                                            \
+    ASSERT_FALSE(got.fault.empty()) << "no fault";                                                                     \
+    EXPECT_STREQ(ptxsim::name(got.kind), ptxsim::name(ptxsim::FaultKind::expected)) << got.fault;                      \
+    EXPECT_NE(got.fault.find(words), std::string::npos) << got.fault;                                                  \
+  } while (false)
 
 #endif

@@ -4,6 +4,7 @@
 // for each byte once one does not.
 #include "tests/ptxsim/SharedMemory.h"
 
+#include "tests/ptxsim/Module.h"
 #include "tests/ptxsim/Problem.h"
 
 #include <algorithm>
@@ -11,11 +12,11 @@
 
 namespace ptxsim {
 
-SharedMemory::SharedMemory(Ordering &ordering, int64_t begin, int64_t staticEnd, int64_t dynamicBegin,
+SharedMemory::SharedMemory(Ordering &ordering, int64_t staticBegin, int64_t end, int64_t dynamicBegin,
                            int64_t dynamicBytes)
-    : ordering(ordering), begin(static_cast<uint64_t>(begin)), staticBytes(staticEnd - begin),
-      dynamicOffset(dynamicBegin - begin) {
-  size_t size = static_cast<size_t>(dynamicBytes ? dynamicOffset + dynamicBytes : staticBytes);
+    : ordering(ordering), begin(sharedBegin), staticOffset(staticBegin - sharedBegin), staticEnd(end - sharedBegin),
+      dynamicOffset(dynamicBegin - sharedBegin) {
+  size_t size = static_cast<size_t>(dynamicBytes ? dynamicOffset + dynamicBytes : staticEnd);
   data.resize(size);
   states.resize(size, nothing);
   copier.resize(size);
@@ -25,7 +26,7 @@ SharedMemory::SharedMemory(Ordering &ordering, int64_t begin, int64_t staticEnd,
 }
 
 void SharedMemory::reset() {
-  std::fill(states.begin(), states.begin() + staticBytes, unwritten);
+  std::fill(states.begin() + staticOffset, states.begin() + staticEnd, unwritten);
   if (dynamicOffset < static_cast<int64_t>(states.size()))
     std::fill(states.begin() + dynamicOffset, states.end(), unwritten);
   forgetRecords();
@@ -73,45 +74,57 @@ void SharedMemory::race(const Reader &before, const char *earlier, const char *l
                 address};
 }
 
-void SharedMemory::read(Record &record, uint64_t address, Access access) {
+void SharedMemory::read(Record &record, uint64_t address, Access access, bool atomic) {
+  const char *later = atomic ? "changes" : "reads";
   if (live(record.writer) && !ordering.before(record.writer.thread, record.writer.tick, access.thread))
-    race(record.writer, "wrote", "reads", address, access);
-  Reader now{access.thread, ordering.now, access.line};
-  if (!live(record.reader) || ordering.before(record.reader.thread, record.reader.tick, access.thread)) {
-    // Whoever comes after this read comes after the one before it, too.
+    race(record.writer, "wrote", later, address, access);
+  auto check = [&](const Reader &other) {
+    if (live(other) && other.atomic != atomic && !ordering.before(other.thread, other.tick, access.thread))
+      race(other, other.atomic ? "changed" : "read", later, address, access);
+  };
+  // Whoever comes after this access comes after one of its kind that came before it, too.
+  auto covers = [&](const Reader &other) {
+    return !live(other) || (other.atomic == atomic && ordering.before(other.thread, other.tick, access.thread));
+  };
+  Reader now{access.thread, ordering.now, access.line, atomic};
+  check(record.reader);
+  bool placed = covers(record.reader);
+  if (placed)
     record.reader = now;
+  if (record.more >= 0)
+    for (Reader &other : readers[record.more]) {
+      check(other);
+      if (!placed && covers(other)) {
+        other = now;
+        placed = true;
+      }
+    }
+  if (placed)
     return;
-  }
   if (record.more < 0) {
     record.more = static_cast<int32_t>(readers.size());
     readers.emplace_back();
   }
-  std::vector<Reader> &more = readers[record.more];
-  for (Reader &other : more)
-    if (ordering.before(other.thread, other.tick, access.thread)) {
-      other = now;
-      return;
-    }
-  more.push_back(now);
+  readers[record.more].push_back(now);
 }
 
-void SharedMemory::write(Record &record, uint64_t address, Access access, bool same, bool atomic, const char *what) {
+void SharedMemory::write(Record &record, uint64_t address, Access access, bool same, const char *what) {
   const Reader &writer = record.writer;
   bool together = writer.tick == ordering.now && same; // lanes of one instruction that agree
-  if (live(writer) && !together && !(atomic && record.atomic) &&
-      !ordering.before(writer.thread, writer.tick, access.thread))
+  if (live(writer) && !together && !ordering.before(writer.thread, writer.tick, access.thread))
     race(writer, "wrote", what, address, access);
-  if (live(record.reader) && !ordering.before(record.reader.thread, record.reader.tick, access.thread))
-    race(record.reader, "read", what, address, access);
+  auto check = [&](const Reader &other) {
+    if (live(other) && !ordering.before(other.thread, other.tick, access.thread))
+      race(other, other.atomic ? "changed" : "read", what, address, access);
+  };
+  check(record.reader);
   if (record.more >= 0) {
     for (const Reader &reader : readers[record.more])
-      if (live(reader) && !ordering.before(reader.thread, reader.tick, access.thread))
-        race(reader, "read", what, address, access);
+      check(reader);
     readers[record.more].clear();
   }
-  record.writer = {access.thread, ordering.now, access.line};
+  record.writer = {access.thread, ordering.now, access.line, false};
   record.reader = {};
-  record.atomic = atomic;
 }
 
 template <class F>
@@ -133,7 +146,7 @@ void SharedMemory::forRecords(uint64_t address, uint32_t bytes, F function) {
       chunk.splitAt = ordering.now;
       splits.emplace_back();
       splits.back().fill(chunk.record);
-      if (chunk.record.more >= 0 && live(chunk.record.reader))
+      if (chunk.record.more >= 0)
         for (Record &record : splits.back()) { // each byte its own list
           record.more = static_cast<int32_t>(readers.size());
           readers.push_back(std::vector<Reader>(readers[chunk.record.more]));
@@ -179,7 +192,7 @@ void SharedMemory::store(uint64_t address, uint32_t bytes, Access access, const 
   uint8_t *to = data.data() + (address - begin);
   forRecords(address, bytes, [&](Record &record, uint64_t at, uint32_t size) {
     bool same = std::memcmp(to + (at - address), static_cast<const uint8_t *>(in) + (at - address), size) == 0;
-    write(record, at, access, same, false, "writes");
+    write(record, at, access, same, "writes");
   });
   std::memcpy(to, in, bytes);
   std::memset(states.data() + (address - begin), written, bytes);
@@ -187,15 +200,14 @@ void SharedMemory::store(uint64_t address, uint32_t bytes, Access access, const 
 
 uint8_t *SharedMemory::exchange(uint64_t address, uint32_t bytes, Access access) {
   check(address, bytes, "a read");
-  forRecords(address, bytes,
-             [&](Record &record, uint64_t at, uint32_t) { write(record, at, access, false, true, "changes"); });
+  forRecords(address, bytes, [&](Record &record, uint64_t at, uint32_t) { read(record, at, access, true); });
   return data.data() + (address - begin);
 }
 
 void SharedMemory::beginCopy(uint64_t address, uint32_t bytes, Access access, const void *in) {
   check(address, bytes, "a write");
   forRecords(address, bytes,
-             [&](Record &record, uint64_t at, uint32_t) { write(record, at, access, false, false, "overwrites"); });
+             [&](Record &record, uint64_t at, uint32_t) { write(record, at, access, false, "overwrites"); });
   uint64_t offset = address - begin;
   std::memcpy(data.data() + offset, in, bytes);
   std::memset(states.data() + offset, pending, bytes);
@@ -205,7 +217,7 @@ void SharedMemory::beginCopy(uint64_t address, uint32_t bytes, Access access, co
 
 void SharedMemory::endCopy(uint64_t address, uint32_t bytes, Access access) {
   forRecords(address, bytes, [&](Record &record, uint64_t, uint32_t) {
-    record.writer = {access.thread, ordering.now, access.line};
+    record.writer = {access.thread, ordering.now, access.line, false};
     record.reader = {};
   });
   std::memset(states.data() + (address - begin), written, bytes);

@@ -23,8 +23,8 @@ struct Access {
 
 class SharedMemory {
 public:
-  /// Memory is at [begin, staticEnd) and at [dynamicBegin, dynamicBegin + dynamicBytes).
-  SharedMemory(Ordering &ordering, int64_t begin, int64_t staticEnd, int64_t dynamicBegin, int64_t dynamicBytes);
+  /// Memory is at [staticBegin, staticEnd) and at [dynamicBegin, dynamicBegin + dynamicBytes), from sharedBegin on.
+  SharedMemory(Ordering &ordering, int64_t staticBegin, int64_t staticEnd, int64_t dynamicBegin, int64_t dynamicBytes);
 
   /// For another CTA: nothing is written, and everyone met everyone.
   void reset();
@@ -51,11 +51,11 @@ private:
     uint32_t thread = 0;
     Tick tick = 0; ///< 0: none
     int line = 0;
+    bool atomic = false; ///< it changed the byte, but does not conflict with others of its kind
   };
   /// What a byte, or 16 bytes alike, has to remember.
   struct Record {
     Reader writer, reader;
-    bool atomic = false;
     int32_t more = -1; ///< further readers
   };
   struct Chunk {
@@ -68,16 +68,17 @@ private:
   void check(uint64_t address, uint32_t bytes, const char *what);
   [[noreturn]] void refuse(uint64_t address, uint32_t bytes, const char *what);
   bool live(const Reader &reader) const { return reader.tick > ordering.everyoneKnows(); }
-  void read(Record &record, uint64_t address, Access access);
+  /// A read, or an atomic operation.
+  void read(Record &record, uint64_t address, Access access, bool atomic = false);
   /// `same`: the bytes hold what is written already.
-  void write(Record &record, uint64_t address, Access access, bool same, bool atomic, const char *what);
+  void write(Record &record, uint64_t address, Access access, bool same, const char *what);
   [[noreturn]] void race(const Reader &before, const char *earlier, const char *later, uint64_t address, Access access);
   template <class F>
   void forRecords(uint64_t address, uint32_t bytes, F function);
 
   Ordering &ordering;
   uint64_t begin;
-  int64_t staticBytes, dynamicOffset; ///< from `begin`
+  int64_t staticOffset, staticEnd, dynamicOffset; ///< from `begin`
   std::vector<uint8_t> data, states;
   std::vector<uint32_t> copier; ///< thread of a pending byte
   std::vector<int> copiedAt;    ///< line of a pending byte
