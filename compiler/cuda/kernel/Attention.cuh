@@ -49,6 +49,14 @@ private:
   __device__ Step &last() { return steps[stages - 1]; }
 };
 
+/// Where no scores are made they are 0: registers that may hold something from before would be taken all the time.
+__device__ inline void clear(float (&scores)[rowTiles][keyBlock / 8][4]) {
+#pragma unroll
+  for (int i = 0; i < rowTiles * keyBlock / 2; ++i)
+    scores[i / (keyBlock / 2)][i / 4 % (keyBlock / 8)][i % 4] = 0;
+  asm volatile(""); // a branch of its own, and not 64 moves before it
+}
+
 /// Visits every block of the piece. On return no copy is in flight, and no one reads shared memory.
 __device__ inline void attend(const AttentionArguments &a, Pipeline &pipeline, Scores &scores, const Values &values,
                               Softmax &softmax, float (&outputs)[rowTiles][valueDim / 8][4]) {
@@ -63,9 +71,11 @@ __device__ inline void attend(const AttentionArguments &a, Pipeline &pipeline, S
     waitForCopies<Pipeline::pending>(); // K of this block
     __syncthreads();                    // ... of every thread; and all have left the stage that V goes to
     pipeline.advanceValues(stage == 0 ? stages - 1 : stage - 1);
-    float weights[rowTiles][keyBlock / 8][4] = {}; // also where nothing is made, else registers would stay taken
+    float weights[rowTiles][keyBlock / 8][4];
     if (works)
       scores.multiply(weights, stage);
+    else
+      clear(weights);
     if (masks)
       applyMask(weights, kept);
 
