@@ -11,7 +11,7 @@ bench      python -m benchmarks.gpu
 
 Without a step: all, in this order. Each step's output goes to FOLDER/STEP.log, exit status and
 seconds to FOLDER/summary.json; a step that fails does not keep the next from running, but for
-`build`. Exits 1 if any failed.
+`build`. A suite of which nothing ran has failed. Exits 1 if any failed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ import sys
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE if (HERE / "patterns").is_dir() else HERE.parent.parent  # in a bundle, or in the tree
@@ -43,7 +45,7 @@ def commands(step: str, results: Path, quick: bool) -> list[str]:
     }[step]
 
 
-def run(step: str, python: str, results: Path, quick: bool) -> dict[str, object]:
+def run(step: str, python: str, results: Path, quick: bool) -> dict[str, Any]:
     path = os.pathsep.join([str(ROOT / "python"), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {
         "PYTHONPATH": path.rstrip(os.pathsep),
@@ -66,7 +68,23 @@ def run(step: str, python: str, results: Path, quick: bool) -> dict[str, object]
             print(line, end="", flush=True)
             file.write(line)
         status = process.wait()
-    return {"step": step, "status": status, "seconds": round(time.monotonic() - begin, 1)}
+    done = {"step": step, "status": status, "seconds": round(time.monotonic() - begin, 1)}
+    report = results / f"{step}.xml"
+    if report.exists():
+        done |= counts_of(report)
+        if not done["passed"]:  # all skipped: nothing was shown
+            done["status"] = done["status"] or 1
+    return done
+
+
+def counts_of(report: Path) -> dict[str, int]:
+    """What pytest's report says of its tests."""
+    suite = next(ElementTree.parse(report).iter("testsuite"))
+    tests, skipped, failed, errors = (
+        int(suite.get(name, "0")) for name in ("tests", "skipped", "failures", "errors")
+    )
+    passed = tests - skipped - failed - errors
+    return {"passed": passed, "failed": failed + errors, "skipped": skipped}
 
 
 def main() -> int:
