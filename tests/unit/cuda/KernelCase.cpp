@@ -359,7 +359,9 @@ ptxsim::Counts Case::launch(const char *kernel, int64_t shared, size_t x, int y,
   static std::map<const std::string *, ptxsim::Module> modules;
   const std::string &ptx = kernelPtx(shape, test.architecture, test.tested);
   auto found = modules.find(&ptx);
-  if (found == modules.end())
+  if (test.edit)
+    found = modules.insert_or_assign(nullptr, ptxsim::Module::parse(test.edit(ptx))).first;
+  else if (found == modules.end())
     found = modules.emplace(&ptx, ptxsim::Module::parse(ptx)).first;
   ptxsim::Launch launch;
   launch.kernel = kernel;

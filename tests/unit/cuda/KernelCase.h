@@ -8,6 +8,7 @@
 #include "compiler/cuda/KernelTable.h"
 #include "tests/ptxsim/Simulator.h"
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ struct KernelCase {
   float keyOffset = 0;              ///< spread of an offset that all keys have, another in each column
   std::vector<Poison> poison;       ///< put into the tensors
   uint32_t seed = 1;
+  std::function<std::string(const std::string &)> edit; ///< plants a bug into the PTX; null: none
 };
 
 /// What came out: the largest error of an output, as a share of the sum of |weight x value| that it could come from,
