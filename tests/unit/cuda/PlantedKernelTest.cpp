@@ -21,7 +21,7 @@ KernelCase bigCase() {
   test.valueDim = 128;
   test.queryTile = 128;
   test.keyTile = 64;
-  test.queries = 100;
+  test.queries = 200;
   test.keys = 450;
   return test;
 }
