@@ -36,6 +36,9 @@ KERNELS = [("bf16", 64), ("bf16", 128), ("int8", 128), ("int8-fp8", 128)]
 # What kinds of the simulator do not tell apart: two floats made a pair of 16 or 8 bits; and float
 # instructions that are no comparison or selection, which other units do.
 OPCODES = {"packs": r"cvt\..*x2\.f32", "arithmetic": r"(add|sub|mul|fma)(\.rn)?(\.ftz)?\.f32"}
+# Bytes of a lane where kernels that round K and V touch those. What else they load, scales and
+# tokens that all rows share, stays in L1.
+ROWS = {r"ld\.global.*\.v4\.u32": 16, r"st\.global\.u32": 4}
 Counted = dict[str, Any]
 
 
@@ -72,7 +75,17 @@ def count(recipe: str, head_dim: int, tiles: int) -> Counted:
     workspace = device.empty((max(size, 1),), np.uint8)
     falloff.attention(q, k, v, plan, recipe=chosen, out=out, workspace=workspace)
     launches: list[Counted] = json.loads(driver.ptxsimCounts())
-    return next(one for one in launches if one["kernel"] == "falloff_attention")["total"]
+    totals: dict[str, Counted] = {one["kernel"]: one["total"] for one in launches}
+    found = totals.pop("falloff_attention")
+    found["beforeInstructions"] = sum(one["instructions"] for one in totals.values())
+    found["beforeBytes"] = sum(
+        32 * size * number
+        for one in totals.values()
+        for opcode, number in one["opcodes"].items()
+        for pattern, size in ROWS.items()
+        if re.fullmatch(pattern, opcode)
+    )
+    return found
 
 
 def count_apart(recipe: str, head_dim: int, architecture: int, tiles: int) -> Counted:
@@ -95,7 +108,8 @@ def of_a_tile(recipe: str, head_dim: int, architecture: int) -> Counted:
             return {name: share(a.get(name, 0), value) for name, value in b.items()}
         return (b - a) / between
 
-    names = ("instructions", "conflicts", "wavefronts", "globalBytes", "kinds", "matrix", "opcodes")
+    names = ["instructions", "conflicts", "wavefronts", "globalBytes", "kinds", "matrix", "opcodes"]
+    names += ["beforeBytes", "beforeInstructions"]
     one: Counted = {name: share(short[name], long[name]) for name in names}
     opcodes: dict[str, float] = one.pop("opcodes")
     for name, pattern in OPCODES.items():
@@ -269,6 +283,22 @@ def next_rows(counts: dict[str, Counted]) -> list[list[str]]:
     return rows
 
 
+def before_rows(counts: dict[str, Counted]) -> list[list[str]]:
+    """What rounding 128 keys and values takes, in tiles of the kernel that reads them."""
+    rows = []
+    for recipe, head_dim in KERNELS:
+        for gpu in GPUS:
+            if recipe == "bf16" or not has(gpu, recipe):
+                continue
+            one = counts[name_of(recipe, head_dim, gpu)]
+            busy = clocks(gpu, one)
+            taken = max(one["beforeBytes"] / gpu.memory_bytes, one["beforeInstructions"] / ISSUE)
+            cells = [f"{recipe}, D = {head_dim}", gpu.name, f"{one['beforeBytes'] / 1024:,.0f}"]
+            cells += [f"{one['beforeInstructions']:,.0f}", f"{taken:,.0f}"]
+            rows.append([*cells, f"{taken / busy[bounds(busy)[0]]:.1f}"])
+    return rows
+
+
 def about_memory(counts: dict[str, Counted]) -> str:
     shares = []
     for gpu in GPUS:
@@ -296,6 +326,8 @@ def blocks(counts: dict[str, Counted]) -> dict[str, list[str]]:
         rows = bound_rows(recipe, head_dim, counts)
         made[f"{recipe} D={head_dim}"] = [*table(head, rows)]
     made["memory"] = [about_memory(counts), ""]
+    head = ["kernel", "GPU", "KiB of 128 keys", "instructions", "clocks", "tiles"]
+    made["before"] = [*table(head, before_rows(counts))]
     made["next"] = [*table(["kernel", *(gpu.name for gpu in GPUS)], next_rows(counts))]
     return made
 

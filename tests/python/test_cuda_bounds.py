@@ -54,6 +54,7 @@ def test_counts(recipe: str, head_dim: int, architecture: int) -> None:
     assert again["conflicts"] == kept["conflicts"]
     for name in ("instructions", "wavefronts", "globalBytes", "packs", "arithmetic"):
         assert again[name] == pytest.approx(kept[name], rel=NEAR), f"{name}: {AGAIN}"
+    assert again["beforeBytes"] == kept["beforeBytes"]
     for kind in ("integer", "float", "special"):
         assert again["kinds"][kind] == pytest.approx(kept["kinds"][kind], rel=NEAR), AGAIN
 
