@@ -79,7 +79,7 @@ class TorchMachine(Machine):
         import torch
 
         kind = {"bfloat16": torch.bfloat16}.get(values.dtype.name)
-        bits = values.view(np.uint16) if kind else values
+        bits = values.view(np.int16) if kind else values
         size = values.itemsize
         if any(stride <= 0 or stride % size for stride in values.strides):
             bits = np.ascontiguousarray(bits)

@@ -56,6 +56,11 @@ def answers(pytestconfig: pytest.Config, machine: Machine) -> Iterator[dict[str,
         golden.write_text(json.dumps(data, indent=1) + "\n")
 
 
+@pytest.fixture(scope="module")
+def driver(machine: Machine) -> Driver:
+    return Driver()
+
+
 def answer_of(driver: Driver, case: dict[str, Any]) -> list[list[int]]:
     """Words of each output column, by thread."""
     threads, columns = case["threads"], len(case["outputs"])
@@ -84,10 +89,12 @@ def agrees(kind: str, expected: int, got: int, tolerance: float) -> bool:
 
 @pytest.mark.skipif(not ALL, reason=MISSING)
 @pytest.mark.parametrize("case", ALL or [{}], ids=lambda case: case.get("title", "none"))
-def test_instruction(machine: Machine, answers: dict[str, Any], case: dict[str, Any]) -> None:
+def test_instruction(
+    machine: Machine, driver: Driver, answers: dict[str, Any], case: dict[str, Any]
+) -> None:
     if machine.architecture < case["architecture"]:
         pytest.skip(f"expects sm_{case['architecture']}, but got sm_{machine.architecture}")
-    found = answer_of(Driver(), case)
+    found = answer_of(driver, case)
     answers[case["title"]] = {
         column["name"]: [f"{word:x}" for word in row]
         for column, row in zip(case["outputs"], found, strict=True)

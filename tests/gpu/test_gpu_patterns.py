@@ -95,7 +95,7 @@ def test_models(torch_machine: Machine, model: Model, dtype: str) -> None:
     chosen = np.unique(
         np.r_[0, mask.tokens - 1, np.random.default_rng(0).integers(mask.tokens, size=QUERIES)]
     )
-    pairs = computed(mask, plan, model.rounding, chosen)
+    pairs = pairs_of(model, mask, plan, chosen).copy()
     if lengths:
         alive = np.ones(mask.tokens, bool)
         alive[text_range(plan)[0] + lengths[0] : text_range(plan)[1]] = False
@@ -105,6 +105,18 @@ def test_models(torch_machine: Machine, model: Model, dtype: str) -> None:
         out[:, chosen].float().cpu().numpy(), lse[:, :, chosen].cpu().numpy(), exact, dtype
     )
     assert torch.isfinite(out).all()
+
+
+_known: dict[str, npt.NDArray[np.bool_]] = {}
+
+
+def pairs_of(
+    model: Model, mask: falloff.Mask, plan: falloff.Plan, queries: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Once a model: that of many tiles takes half a minute."""
+    if model.name not in _known:
+        _known[model.name] = computed(mask, plan, model.rounding, queries)
+    return _known[model.name]
 
 
 def text_range(plan: falloff.Plan) -> tuple[int, int]:
