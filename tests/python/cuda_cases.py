@@ -256,8 +256,15 @@ def random_inputs(rng: random.Random, problem: Problem, recipe: str | None) -> I
     pairs = np.stack(
         [np.stack([problem.pairs(b, h) for h in range(heads)]) for b in range(batch)]
     ).copy()
+    loudness = rng.choice([1, 1, 4, 12])  # scores that a running maximum has to follow
+    q[...] = (q.astype(np.float32) * loudness).astype(q.dtype)
     flags = {f"q {laid_q}", f"k {laid_k}", f"v {laid_v}", layout}
-    told = {"gqa": key_heads < heads, "per head": problem.heads > 1, "batch": batch > 1}
+    told = {
+        "loud": loudness > 4,
+        "gqa": key_heads < heads,
+        "per head": problem.heads > 1,
+        "batch": batch > 1,
+    }
     flags |= {name for name, holds in told.items() if holds}
     inputs = Inputs(q, k, v, pairs, np.ones((batch, keys), bool), layout, name, {}, flags)
     inputs.options["scale"] = rng.choice([None, None, 0.7, -0.3, 0.0])

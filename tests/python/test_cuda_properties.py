@@ -53,7 +53,17 @@ def test_the_cases_hold_everything(results: Results, pytestconfig: pytest.Config
     kinds = Counter(report.kind for report in reports)
     assert set(kinds) == {"pattern", "slice", "blocks", "split blocks"}
     flags = Counter(flag for report in reports for flag in report.flags)
-    wanted = {"gqa", "negative scale", "text", "text first", "per head", "batch", "BSHD", "BHSD"}
+    wanted = {
+        "loud",
+        "gqa",
+        "negative scale",
+        "text",
+        "text first",
+        "per head",
+        "batch",
+        "BSHD",
+        "BHSD",
+    }
     wanted |= {f"{x} {way}" for x in ("q", "k", "v", "out") for way in cuda_cases.WAYS}
     assert not wanted - set(flags)
     assert {report.dtype for report in reports} == {"bf16", "fp16"}
