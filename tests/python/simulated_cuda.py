@@ -47,20 +47,21 @@ def library() -> Path:
 
 
 @contextmanager
-def pool(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
+def pool(workers: int | None = None, **environment: str) -> Iterator[ProcessPoolExecutor]:
     """Processes with the simulated devices; by default one a processor."""
     count = workers or len(os.sched_getaffinity(0))
-    executor = ProcessPoolExecutor(
-        count, multiprocessing.get_context("spawn"), initializer=_start, initargs=(library(),)
-    )
+    context = multiprocessing.get_context("spawn")
+    given = (library(), environment)
+    executor = ProcessPoolExecutor(count, context, initializer=_start, initargs=given)
     try:
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def _start(path: Path) -> None:
+def _start(path: Path, environment: dict[str, str]) -> None:
     """Before anything in this process looks for a driver."""
+    os.environ.update(environment)
     os.environ["PTXSIM_DEVICES"] = str(TWINS + 1)
     os.environ["PTXSIM_ARCHITECTURE"] = ",".join(map(str, (*ARCHITECTURES, ARCHITECTURES[0])))
     os.environ["FALLOFF_CUDA_IMAGE"] = "ptx"
