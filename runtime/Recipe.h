@@ -17,7 +17,7 @@
 //
 //   scale_d  = max |v_jd| over valid keys j, over 448             a column is a group
 //   v^_jd    = e4m3(v_jd * (1 / scale_d))
-//   w^_ij    = e4m3(w_ij), w_ij = 448 exp(s_ij - m_i)             m_i: the maximum of the scores so far
+//   w^_ij    = e4m3(w_ij), w_ij = 112 exp(s_ij - m_i)             m_i: the maximum so far, or less by log 4 at most
 //   out_id   = scale_d * (sum_j w^_ij v^_jd) / (sum_j w_ij)       sums over a block of keys by the tensor cores, whose
 //                                                                 float32 has fewer bits; blocks added in float32
 // clang-format on

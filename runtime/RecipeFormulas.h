@@ -20,9 +20,11 @@ namespace recipe {
 constexpr int int8Largest = 127;
 constexpr float e4m3Largest = 448;
 
-/// Weights are rounded to e4m3 as exp2(s - maximum + this), so that their largest is 448 and none is beyond. A
-/// float32 below log2 448: the weight of the maximum is 448 less a unit in the last place, and rounds to 448.
-constexpr float e4m3Exponent = 8.80735397f;
+/// Weights are rounded to e4m3 as exp2(s - m + e4m3Exponent), where m follows the maximum of the scores so far once it
+/// is passed by more than e4m3Slack. So none is beyond 448, and the largest of a row is at least a quarter of that:
+/// outputs need not follow every maximum, and weights are rounded to as many bits, for they are floats.
+constexpr float e4m3Slack = 2;
+constexpr float e4m3Exponent = 8.80735397f - e4m3Slack; ///< a float32 below log2 448
 
 /// Magnitudes as the bits of their float32: whole numbers in the order of the values, NaN above infinity.
 constexpr unsigned infinityBits = 0x7f800000;

@@ -19,8 +19,8 @@ BF16 = 2.0**-8
 HALF_UNITS = {"bf16": BF16, "fp16": 2.0**-11}
 # Half the distance of float16's smallest numbers; bfloat16's are as small as float32's.
 SMALLEST = {"bf16": 0.0, "fp16": 2.0**-25}
-# The same of e4m3, whose largest number stands for a weight of 1.
-E4M3, E4M3_SMALLEST = 2.0**-4, 2.0**-10 / 448
+# The same of e4m3, where 112 or more stands for a weight of 1.
+E4M3, E4M3_SMALLEST = 2.0**-4, 2.0**-10 / 112
 # What tensor cores lose of a sum of products of e4m3: they keep 13 bits below its largest term.
 E4M3_SUMS = 2.0**-12
 

@@ -8,12 +8,10 @@ public:
   using ValueTile = SharedTile<valueDim, keyBlock>; ///< a row is a column of V
   static constexpr int valueBytes = ValueTile::bytes;
 
-  /// Weights use all of e4m3's range, so the maximum follows every score.
-  static constexpr float slack = 0;
-  static constexpr float offset = recipe::e4m3Exponent;
+  static constexpr float slack = recipe::e4m3Slack, offset = recipe::e4m3Exponent;
 
   __device__ Values(const AttentionArguments &a, int keyHead, unsigned values)
-      : a(a), values(values), valueLane(columnsFirst<ValueTile>(0)), place(blockIdx.z * a.keyHeads + keyHead) {}
+      : a(a), values(values), place(blockIdx.z * a.keyHeads + keyHead) {}
 
   /// Begins to copy a block of values. `keyLane` is the block's first.
   template <typename Tokens>
@@ -35,7 +33,7 @@ public:
   /// The products of a block are added up apart, and then to the outputs: tensor cores may keep fewer bits of a sum.
   __device__ void multiply(float (&outputs)[rowTiles][valueDim / 8][4],
                            const float (&weights)[rowTiles][keyBlock / 8][4], int stage) const {
-    const unsigned lane = values + stage * valueBytes + valueLane;
+    const unsigned lane = values + stage * valueBytes + columnsFirst<ValueTile>(0, threadIdAnew() % 32);
     unsigned a[rowTiles][keyBlock / 32][4];
 #pragma unroll
     for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
@@ -46,7 +44,7 @@ public:
           const float (&left)[4] = weights[rowTile][4 * k + i / 2 * 2],
                       (&right)[4] = weights[rowTile][4 * k + i / 2 * 2 + 1];
           const int row = i % 2 * 2;
-          a[rowTile][k][i] = packE4m3(left[row], left[row + 1]) | packE4m3(right[row], right[row + 1]) << 16;
+          a[rowTile][k][i] = packE4m3(left[row], left[row + 1], right[row], right[row + 1]);
         }
 #pragma unroll
     for (int d = 0; d < valueDim / 16; ++d) {
@@ -76,6 +74,6 @@ public:
 
 private:
   const AttentionArguments &a;
-  unsigned values, valueLane;
+  unsigned values;
   int place; ///< of this key head, among those of all batch entries
 };

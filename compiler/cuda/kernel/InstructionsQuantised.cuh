@@ -20,11 +20,14 @@ __device__ inline void multiplyAddE4m3(float (&sum)[4], const unsigned (&a)[4], 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-/// Two numbers rounded to e4m3, the first in the low byte. Past 448 they become 448; NaN stays NaN.
-__device__ inline unsigned packE4m3(float low, float high) {
-  unsigned short both;
-  asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(both) : "f"(high), "f"(low));
-  return both;
+/// Four numbers rounded to e4m3, the first in the lowest byte. Past 448 they become 448; NaN stays NaN.
+__device__ inline unsigned packE4m3(float a, float b, float c, float d) {
+  unsigned all;
+  asm("{.reg .b16 low, high;\n\tcvt.rn.satfinite.e4m3x2.f32 low, %2, %1;\n\t"
+      "cvt.rn.satfinite.e4m3x2.f32 high, %4, %3;\n\tmov.b32 %0, {low, high};}"
+      : "=r"(all)
+      : "f"(a), "f"(b), "f"(c), "f"(d));
+  return all;
 }
 
 __device__ inline float loadSharedFloat(unsigned shared) {
@@ -34,3 +37,11 @@ __device__ inline float loadSharedFloat(unsigned shared) {
 }
 
 __device__ inline void storeShared(unsigned shared, float value) { storeShared(shared, __float_as_uint(value)); }
+
+/// threadId(), asked for anew: what follows from it is worked out where it is used, in a few instructions, and takes no
+/// register elsewhere.
+__device__ inline int threadIdAnew() {
+  int id;
+  asm volatile("mov.u32 %0, %tid.x;" : "=r"(id));
+  return id % threads;
+}

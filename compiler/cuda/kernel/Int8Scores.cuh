@@ -12,8 +12,7 @@ public:
 
   /// `queries` is where the block of queries lies, `keys` the ring of stages.
   __device__ Scores(const AttentionArguments &a, int keyHead, unsigned queries, unsigned keys)
-      : a(a), keys(keys), fragments(queries + warpId() * warpBytes + laneId() * 16), keyLane(columnsFirst<KeyTile>(0)),
-        place(blockIdx.z * a.keyHeads + keyHead) {}
+      : a(a), queries(queries), keys(keys), place(blockIdx.z * a.keyHeads + keyHead) {}
 
   __device__ void copyQueries(const AttentionArguments &, int, int, MissingTokens) {}
   __device__ static bool preparesQueries(const AttentionArguments &) { return true; }
@@ -21,6 +20,7 @@ public:
   /// code for all rows: it takes longer to compile than to run.
   __device__ void prepareQueries(const AttentionArguments &) const {
     const int firstLane = planOf(a).pieces[blockIdx.x].firstLane;
+    const unsigned fragments = fragmentsOf(threadId());
 #pragma unroll 1
     for (int index = 0; index < 2 * rowTiles; ++index) {
       const int rowTile = index / 2, half = index % 2;
@@ -32,9 +32,7 @@ public:
       float inverse = recipe::inverseScaleOf(largest, recipe::int8Largest);
       if (a.negate) // scores have a factor above 0, so that the largest score weighs most
         inverse = -inverse;
-      storeShared(fragments + rowTiles * depth * 512 + index * 4, scale);
-      if constexpr (rowTiles == 1) // all of the 16 bytes that multiply() reads
-        storeShared(fragments + depth * 512 + 8 + index * 4, scale);
+      storeShared(scaleOf(threadId(), index), scale);
       if (a.lse)
         storeShared(logSumOf(rowTile, half), smoothedLogSum(query));
 #pragma unroll
@@ -68,7 +66,9 @@ public:
 
   /// Sums of whole numbers for this warp's queries and the block in a stage; times factor() they are powers of two.
   __device__ void multiply(float (&scores)[rowTiles][keyBlock / 8][4], int stage) {
-    const unsigned stageAt = keys + stage * keyBytes, lane = stageAt + keyLane;
+    const int thread = threadIdAnew();
+    const unsigned stageAt = keys + stage * keyBytes, lane = stageAt + columnsFirst<KeyTile>(0, thread % 32);
+    const unsigned fragments = fragmentsOf(thread);
     int sums[rowTiles][keyBlock / 8][4];
     // Sums stay below 2^22, so they can begin with the bits of a float32 to which they then are added (wholeShift).
     const int none[4] = {recipe::wholeShiftBits, recipe::wholeShiftBits, recipe::wholeShiftBits,
@@ -97,40 +97,57 @@ public:
         }
       }
     }
-    const float keyScale = loadSharedFloat(stageAt + KeyTile::bytes + laneId() % 4 * 4);
-    const uint4 scale = loadShared(fragments + rowTiles * depth * 512);
-    const unsigned rowScales[4] = {scale.x, scale.y, scale.z, scale.w};
 #pragma unroll
-    for (int row = 0; row < 2 * rowTiles; ++row) {
-      const int rowTile = row / 2, half = row % 2;
-      const float together = __uint_as_float(rowScales[row]) * keyScale;
-      const bool poisoned = together != together;
-      factors[rowTile][half] = poisoned ? 1 : fmaxf(together, leastFactor);
+    for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
 #pragma unroll
       for (int j = 0; j < keyBlock / 8; ++j)
 #pragma unroll
-        for (int e = 2 * half; e < 2 * half + 2; ++e) {
-          scores[rowTile][j][e] = __fadd_rn(__int_as_float(sums[rowTile][j][e]), -recipe::wholeShift);
-          if (poisoned)
-            scores[rowTile][j][e] = together;
-        }
+        for (int i = 0; i < 4; ++i)
+          scores[rowTile][j][i] = __fadd_rn(__int_as_float(sums[rowTile][j][i]), -recipe::wholeShift);
+    keyScale = loadSharedFloat(stageAt + KeyTile::bytes + thread % 4 * 4);
+    bool poisoned = false;
+#pragma unroll
+    for (int row = 0; row < 2 * rowTiles; ++row) {
+      const float scale = loadSharedFloat(scaleOf(thread, row)) * keyScale;
+      poisoned |= scale != scale;
     }
+    if (poisoned)
+      poison(scores);
   }
-  /// What turns a score of this lane into powers of two; above 0. A scale that is NaN is in the scores already, so that
-  /// those which are masked after are -inf all the same.
-  __device__ float factor(int rowTile, int half) const { return factors[rowTile][half]; }
+  /// What turns a score of this lane into powers of two; above 0.
+  __device__ float factor(int rowTile, int half) const {
+    return fmaxf(loadSharedFloat(scaleOf(threadIdAnew(), 2 * rowTile + half)) * keyScale, leastFactor);
+  }
   /// What is added to the natural log-sum-exp of a row: scores of smoothed keys lack it.
   __device__ float shift(int rowTile, int half) const { return a.lse ? loadSharedFloat(logSumOf(rowTile, half)) : 0; }
 
 private:
   static constexpr float leastFactor = 1.17549435e-38f; ///< the least normal number: times -inf it is not NaN
   const AttentionArguments &a;
-  unsigned keys;
-  unsigned fragments; ///< operands of this lane: [row tile][product], then scales of its rows in powers of two
-  unsigned keyLane;
-  int place;                  ///< of this key head, among those of all batch entries
-  float factors[rowTiles][2]; ///< scales of rows times that of this lane's columns
+  unsigned queries, keys;
+  int place;      ///< of this key head, among those of all batch entries
+  float keyScale; ///< of this lane's columns of the block
 
+  /// Puts scales that are NaN into the scores, so that those which are masked after are -inf all the same: factor()
+  /// then is not NaN. Seldom, so in a branch of its own.
+  __device__ void poison(float (&scores)[rowTiles][keyBlock / 8][4]) const {
+    asm volatile("");
+#pragma unroll
+    for (int row = 0; row < 2 * rowTiles; ++row) {
+      const float scale = loadSharedFloat(scaleOf(threadId(), row)) * keyScale;
+#pragma unroll
+      for (int j = 0; j < keyBlock / 8; ++j)
+#pragma unroll
+        for (int e = 2 * (row % 2); e < 2 * (row % 2) + 2; ++e)
+          scores[row / 2][j][e] = scale != scale ? scale : scores[row / 2][j][e];
+    }
+  }
+  /// Operands of a thread, 512 bytes apart: [row tile][product].
+  __device__ unsigned fragmentsOf(int thread) const { return queries + thread / 32 * warpBytes + thread % 32 * 16; }
+  /// The scale of a thread's row in powers of two, behind the operands of its warp.
+  __device__ unsigned scaleOf(int thread, int row) const {
+    return queries + thread / 32 * warpBytes + rowTiles * depth * 512 + row * 128 + thread % 32 * 4;
+  }
   /// Where shift() of a row waits: past what the rings and outputs take.
   __device__ unsigned logSumOf(int rowTile, int half) const {
     constexpr int at = quantisedLogSumsAt(queryBlock, keyBlock, headDim, valueDim, warps, stages, fp8Values);

@@ -53,6 +53,6 @@ __device__ inline unsigned rowsFirst(int firstRow) {
 
 /// The same in the order of two B operands (columns, then rows).
 template <typename Tile>
-__device__ inline unsigned columnsFirst(int firstRow) {
-  return Tile::offset(firstRow + laneId() % 8 + laneId() / 16 * 8, laneId() / 8 % 2);
+__device__ inline unsigned columnsFirst(int firstRow, int lane = laneId()) {
+  return Tile::offset(firstRow + lane % 8 + lane / 16 * 8, lane / 8 % 2);
 }

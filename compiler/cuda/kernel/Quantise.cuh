@@ -97,26 +97,29 @@ __device__ inline void quantiseValues(const AttentionArguments &a, int firstLane
   for (int item = threadIdx.x; item < words * chunks; item += quantiseThreads) {
     const int word = item / 2 % words, chunk = item / 2 / words * 2 + item % 2;
     const int key = firstLane + word / 4 * 16 + word % 4 * 2;
-    unsigned packed[8] = {};
+    uint4 row[4] = {};
 #pragma unroll 1
     for (int pair = 0; pair < 2; ++pair) {
-      float left[8], right[8];
-      unpack(source.load(keyTokenOf(a, key + 8 * pair), chunk), left);
-      unpack(source.load(keyTokenOf(a, key + 8 * pair + 1), chunk), right);
-#pragma unroll
-      for (int i = 0; i < 8; ++i) {
-        const float by = inverse[8 * chunk + i];
-        if (by != 0) // values of a column without a scale may be infinite
-          packed[i] |= packE4m3(left[i] * by, right[i] * by) << 16 * pair;
-      }
+      row[0] = row[2];
+      row[1] = row[3];
+      row[2] = source.load(keyTokenOf(a, key + 8 * pair), chunk);
+      row[3] = source.load(keyTokenOf(a, key + 8 * pair + 1), chunk);
     }
+    float value[4][8];
 #pragma unroll
-    for (int i = 0; i < 8; ++i)
-      *reinterpret_cast<unsigned *>(out + (8 * chunk + i) * keyBlock + 4 * word) = packed[i];
+    for (int i = 0; i < 4; ++i)
+      unpack(row[i], value[i]);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      const float by = inverse[8 * chunk + i];
+      const unsigned all = packE4m3(value[0][i] * by, value[1][i] * by, value[2][i] * by, value[3][i] * by);
+      *reinterpret_cast<unsigned *>(out + (8 * chunk + i) * keyBlock + 4 * word) =
+          by != 0 ? all : 0; // values of a column without a scale may be infinite
+    }
   }
 }
 
-extern "C" __global__ void __launch_bounds__(quantiseThreads)
+extern "C" __global__ void __launch_bounds__(quantiseThreads, 4)
     falloff_quantise(const __grid_constant__ AttentionArguments a) {
   const int firstLane = blockIdx.x * keyBlock;
   quantiseKeys(a, firstLane);

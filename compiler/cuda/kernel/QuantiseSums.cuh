@@ -48,7 +48,7 @@ __device__ inline void joinColumns(const KeyRows &rows, const int *tokens, doubl
   __syncthreads();
 }
 
-extern "C" __global__ void __launch_bounds__(quantiseThreads)
+extern "C" __global__ void __launch_bounds__(quantiseThreads, 4)
     falloff_sums(const __grid_constant__ AttentionArguments a) {
   __shared__ double scratch[quantiseThreads * 8];
   __shared__ int tokens[partLanes];
@@ -76,7 +76,7 @@ extern "C" __global__ void __launch_bounds__(quantiseThreads)
 }
 
 /// A warp adds up every eighth part, a lane one column.
-extern "C" __global__ void __launch_bounds__(quantiseThreads)
+extern "C" __global__ void __launch_bounds__(quantiseThreads, 4)
     falloff_means(const __grid_constant__ AttentionArguments a) {
   constexpr int ways = quantiseThreads / meanColumns, columns = sumColumns(headDim, valueDim, fp8Values);
   static_assert(meanColumns == 32, "a warp holds the columns of a block");

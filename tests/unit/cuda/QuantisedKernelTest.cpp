@@ -30,7 +30,7 @@ KernelCase caseOf(Arithmetic arithmetic, int headDim = 64, int valueDim = 64, bo
 }
 
 /// Against rounded tensors: with 16-bit weights, as KernelTest. A weight in e4m3 is off by 2^-4 of itself at most, or
-/// by 2^-10 / 448 of the largest where it is subnormal.
+/// by 2^-10 / 112 of the largest where it is subnormal.
 KernelResult expectRight(const KernelCase &test) {
   const KernelResult result = runCase(test);
   const double unit = test.shape.element == Element::BF16 ? std::ldexp(1, -8) : std::ldexp(1, -11);
