@@ -85,14 +85,19 @@ void GlobalMemory::checkWritten(const Allocation &found, uint64_t address, uint3
       address};
 }
 
-const uint8_t *GlobalMemory::load(uint64_t address, uint32_t bytes, uint32_t cta) {
+const uint8_t *GlobalMemory::load(uint64_t address, uint32_t bytes, uint32_t cta, bool constant) {
   Allocation &found = find(address, bytes, "a read");
   checkWritten(found, address, bytes);
   uint64_t offset = address - found.base;
-  if (found.launch == launch && !found.writers.empty())
-    for (uint32_t i = 0; i < bytes; ++i)
-      if (uint32_t writer = found.writers[offset + i]; writer && writer != cta + 1 && !(writer & atomically))
-        race("reads", writer, false, address + i);
+  if (found.launch != launch || found.writers.empty())
+    return found.data.data() + offset;
+  for (uint32_t i = 0; i < bytes; ++i) {
+    uint32_t writer = found.writers[offset + i];
+    if (writer && constant)
+      throw Problem{FaultKind::Race, "reads as constant (.nc) what the launch wrote", address + i};
+    if (writer && writer != cta + 1 && !(writer & atomically))
+      race("reads", writer, false, address + i);
+  }
   return found.data.data() + offset;
 }
 

@@ -24,7 +24,8 @@ public:
   void beginLaunch() { ++launch; }
 
   /// Where the bytes lie, for an access of a kernel. Throws Problem.
-  const uint8_t *load(uint64_t address, uint32_t bytes, uint32_t cta);
+  /// `constant` reads may not meet what this launch wrote, be it by the same thread.
+  const uint8_t *load(uint64_t address, uint32_t bytes, uint32_t cta, bool constant = false);
   uint8_t *store(uint64_t address, uint32_t bytes, uint32_t cta);
   uint8_t *exchange(uint64_t address, uint32_t bytes, uint32_t cta);
 

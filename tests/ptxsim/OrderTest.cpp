@@ -154,7 +154,7 @@ TEST(Barriers, Reduce) {
   EXPECT_EQ(outcome.out[0], 0u);
 }
 
-TEST(Barriers, CtasInGlobalMemory) {
+TEST(Order, CtasInGlobalMemory) {
   std::string write = "setp.eq.u32 %p1, %r0, 0; mov.u32 %r1, %ctaid.x;\n";
   EXPECT_FAULT(runBody(write + "@%p1 st.global.u32 [%rd60], %r1;", 32, 2), Race, "that CTA number 0 wrote");
   EXPECT_FAULT(runBody(write + "setp.eq.u32 %p2, %r1, 0; and.pred %p2, %p1, %p2; @%p2 st.global.u32 [%rd60], %r1;\n"
@@ -166,4 +166,10 @@ TEST(Barriers, CtasInGlobalMemory) {
                        "@%p1 st.global.u32 [%rd60], 1;",
                        32, 2),
                Race, "atomic operations of others");
+}
+
+TEST(Order, ConstantReadsMeetNoWrites) {
+  EXPECT_EQ(runBody("ld.global.nc.u32 %r60, [%rd60];").fault, "");
+  EXPECT_FAULT(runBody("mad.wide.u32 %rd1, %r0, 4, %rd60; st.global.u32 [%rd1], 1; ld.global.nc.u32 %r60, [%rd1];"),
+               Race, "constant (.nc)");
 }

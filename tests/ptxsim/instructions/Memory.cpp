@@ -22,7 +22,8 @@ void readParameter(Warp &warp, uint64_t address, uint32_t bytes, uint8_t *out) {
   std::memcpy(out, parameters.data() + address, bytes);
 }
 
-void readBytes(Warp &warp, Place place, uint32_t bytes, int lane, uint8_t *out) {
+/// `constant`: by the path for what nobody writes while the kernel runs (`.nc`).
+void readBytes(Warp &warp, Place place, uint32_t bytes, int lane, bool constant, uint8_t *out) {
   switch (place.space) {
   case Space::Shared:
     return warp.cta.shared.load(place.address, bytes, {warp.thread(lane), warp.line()}, out);
@@ -32,7 +33,7 @@ void readBytes(Warp &warp, Place place, uint32_t bytes, int lane, uint8_t *out) 
   case Space::Parameter:
     return readParameter(warp, place.address, bytes, out);
   default:
-    std::memcpy(out, warp.cta.grid.memory.load(place.address, bytes, warp.cta.number), bytes);
+    std::memcpy(out, warp.cta.grid.memory.load(place.address, bytes, warp.cta.number, constant), bytes);
   }
 }
 
@@ -92,7 +93,7 @@ void load(Warp &warp, const Instruction &i) {
   std::array<std::array<uint8_t, mostBytes>, 32> loaded;
   forLanes(warp.mask, [&](int lane) {
     Place place = addressOf(warp, i, address, lane, whole);
-    readBytes(warp, place, whole, lane, loaded[lane].data());
+    readBytes(warp, place, whole, lane, i.second != 0, loaded[lane].data());
     traffic.add(place, lane);
   });
   warp.lane = -1;
@@ -134,7 +135,6 @@ void takeHints(Suffixes &suffixes) {
   suffixes.takeOne({"relaxed", "volatile", "weak", "acquire", "release"});
   suffixes.takeOne({"cta", "cluster", "gpu", "sys"});
   suffixes.takeOne({"ca", "cg", "cs", "lu", "cv", "wb", "wt"});
-  suffixes.take("nc");
   suffixes.takeOne({"L1::evict_first", "L1::evict_last", "L1::no_allocate", "L1::evict_normal", "L1::evict_unchanged"});
   suffixes.takeOne({"L2::64B", "L2::128B", "L2::256B"});
 }
@@ -165,6 +165,7 @@ template <bool loads>
 void decodeAccess(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   takeHints(suffixes);
   out.space = takeSpace(suffixes);
+  out.second = loads && out.space == Space::Global && suffixes.take("nc");
   static const uint8_t lengths[] = {2, 4, 8};
   int vector = suffixes.takeOne({"v2", "v4", "v8"});
   out.count = vector < 0 ? 1 : lengths[vector];
