@@ -77,7 +77,8 @@ uint32_t Decoder::registerRow(const std::string &name, int scope, Type &type) co
       type = found->second.type;
       return found->second.row;
     }
-    auto range = digits < name.size() ? ranges.find(key(at, prefix)) : ranges.end();
+    bool numbered = digits < name.size() && name.size() - digits < 10;
+    auto range = numbered ? ranges.find(key(at, prefix)) : ranges.end();
     if (range != ranges.end()) {
       int64_t number = std::stoll(name.substr(digits));
       if (number < range->second.count) {

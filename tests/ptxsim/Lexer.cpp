@@ -138,6 +138,14 @@ int64_t Lexer::expectInteger() {
   return static_cast<int64_t>(negative ? -value : value);
 }
 
+void Lexer::skipPast(char mark) {
+  while (!takeIf(mark)) {
+    if (next.kind == Token::Kind::End)
+      fail(std::string("'") + mark + "'");
+    take();
+  }
+}
+
 void Lexer::fail(const std::string &expected) const {
   FaultPlace place;
   place.line = next.line;

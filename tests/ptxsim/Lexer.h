@@ -33,6 +33,8 @@ public:
   Token expect(char mark);
   Token expectWord();
   int64_t expectInteger();
+  /// Passes over everything up to and with the mark.
+  void skipPast(char mark);
   /// Throws a Fault (Syntax) at the next token.
   [[noreturn]] void fail(const std::string &expected) const;
   /// The text between two offsets, in one line.

@@ -30,7 +30,10 @@ private:
   OperandSyntax operand();
   OperandSyntax single();
   int64_t offset();
+  int64_t alignment();
 
+  static constexpr int64_t mostElements = int64_t(1) << 30;
+  static constexpr int64_t mostRegisters = 1 << 20;
   Lexer lexer;
 };
 
@@ -78,8 +81,7 @@ void Parser::directive(ModuleSyntax &module) {
   } else if (token.text == ".section") {
     lexer.expectWord();
     lexer.expect('{');
-    while (!lexer.takeIf('}'))
-      lexer.take();
+    lexer.skipPast('}');
   } else if (token.text == ".pragma") {
     lexer.take();
     lexer.expect(';');
@@ -96,6 +98,16 @@ void Parser::directive(ModuleSyntax &module) {
   }
 }
 
+int64_t Parser::alignment() {
+  Lexer before = lexer;
+  int64_t value = lexer.expectInteger();
+  if (value <= 0 || value > 4096 || (value & (value - 1))) {
+    lexer = before;
+    lexer.fail("a power of two up to 4096");
+  }
+  return value;
+}
+
 VariableSyntax Parser::variable(Space space, int scope) {
   VariableSyntax out;
   out.space = space;
@@ -105,7 +117,7 @@ VariableSyntax Parser::variable(Space space, int scope) {
   while (lexer.peek().kind == Token::Kind::Word && lexer.peek().text[0] == '.') {
     Token token = lexer.take();
     if (token.text == ".align")
-      out.alignment = lexer.expectInteger();
+      out.alignment = alignment();
     else if (token.text == ".v2" || token.text == ".v4")
       vector = std::string(token.text);
     else if (token.text == ".ptr") // what a pointer points at: .global .align 8
@@ -114,8 +126,7 @@ VariableSyntax Parser::variable(Space space, int scope) {
       continue;
     else if (token.text == ".attribute") {
       lexer.expect('(');
-      while (!lexer.takeIf(')'))
-        lexer.take();
+      lexer.skipPast(')');
     } else if (out.type.empty())
       out.type = std::string(token.text);
     else
@@ -129,7 +140,10 @@ VariableSyntax Parser::variable(Space space, int scope) {
       out.elements = -1;
       break;
     }
-    out.elements *= lexer.expectInteger();
+    int64_t length = lexer.expectInteger();
+    if (length < 0 || length > mostElements || out.elements * length > mostElements)
+      lexer.fail("an array of at most 2^30 elements");
+    out.elements *= length;
     lexer.expect(']');
   }
   return out;
@@ -260,6 +274,8 @@ void Parser::registers(FunctionSyntax &function, int scope) {
     out.scope = scope;
     if (lexer.takeIf('<')) {
       out.count = lexer.expectInteger();
+      if (out.count < 0 || out.count > mostRegisters)
+        lexer.fail("at most 2^20 registers");
       lexer.expect('>');
     }
     function.registers.push_back(out);
