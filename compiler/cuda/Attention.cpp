@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What a call needs is made once for each plan, device and kind of tensors; later calls look it up, at a cost that does
+// not grow with the plan or the pattern.
 #include "compiler/cuda/Attention.h"
 #include "compiler/cuda/KernelCache.h"
 #include "compiler/cuda/KernelTable.h"
 #include "runtime/PlanLayout.h"
 #include "runtime/Recipe.h"
+#include "runtime/Settings.h"
 #include "runtime/TensorCheck.h"
 #include <algorithm>
+#include <map>
+#include <mutex>
 #include <stdexcept>
+#include <tuple>
 
 namespace falloff::cuda {
 
@@ -20,6 +27,45 @@ struct Ready {
   const LoadedKernel *kernel = nullptr; ///< the device's own
   std::shared_ptr<const DevicePlan> plan;
 };
+
+/// The present kernels of plans that someone holds.
+class ReadyCalls {
+public:
+  using Plan = std::shared_ptr<const runtime::Plan>;
+  using Key = std::tuple<const runtime::Plan *, const Device *, Element, Arithmetic, bool, int64_t, int64_t,
+                         runtime::CudaImage>;
+
+  /// No kernel: it is not there.
+  Ready find(const Key &key, const Plan &plan) {
+    std::lock_guard<std::mutex> lock(mutex);
+    auto found = entries.find(key);
+    // Another plan may have the address of one that is gone.
+    return found == entries.end() || found->second.plan.lock() != plan ? Ready() : found->second.ready;
+  }
+  void add(const Key &key, const Plan &plan, Ready ready) {
+    std::lock_guard<std::mutex> lock(mutex);
+    entries[key] = {plan, std::move(ready)};
+  }
+  /// Lets go of tables of plans that are gone. Before others are copied, which frees their memory.
+  void dropDead() {
+    std::lock_guard<std::mutex> lock(mutex);
+    for (auto entry = entries.begin(); entry != entries.end();)
+      entry = entry->second.plan.expired() ? entries.erase(entry) : std::next(entry);
+  }
+
+private:
+  struct Entry {
+    std::weak_ptr<const runtime::Plan> plan;
+    Ready ready;
+  };
+  std::mutex mutex;
+  std::map<Key, Entry> entries;
+};
+
+ReadyCalls &readyCalls() {
+  static auto *calls = new ReadyCalls(); // never deleted: threads may call at exit
+  return *calls;
+}
 
 std::string number(int64_t value) { return std::to_string(value); }
 
@@ -70,8 +116,8 @@ Tensor compactLike(const Tensor &q, const Tensor &v) {
   return out;
 }
 
-KernelSpec specFor(const Schedule &schedule, const AttentionTensors &tensors, const Options &options,
-                   const Device &device) {
+KernelRequest requestFor(const Schedule &schedule, const AttentionTensors &tensors, const Options &options,
+                         const Device &device) {
   AttentionTensors laid = tensors;
   if (!laid.out.data)
     laid.out = compactLike(tensors.q, tensors.v);
@@ -85,6 +131,10 @@ KernelSpec specFor(const Schedule &schedule, const AttentionTensors &tensors, co
   request.valueDim = tensors.v.sizes[3];
   request.queryCapacity = std::max<int64_t>(grid.queryCapacity, 1);
   request.keyCapacity = std::max<int64_t>(grid.keyCapacity, 1);
+  return request;
+}
+
+KernelSpec specFor(const Schedule &schedule, const KernelRequest &request, const Device &device) {
   KernelSpec spec;
   spec.shape = kernelShape(request);
   spec.architecture = request.architecture;
@@ -112,10 +162,17 @@ const LoadedKernel &load(Device &device, const KernelSpec &spec, Stream stream) 
 Ready makeReady(const Schedule &schedule, const AttentionTensors &tensors, const Options &options) {
   check(schedule, tensors, options);
   Device &device = Device::get(tensors.q.device);
-  KernelSpec spec = specFor(schedule, tensors, options, device);
+  const KernelRequest request = requestFor(schedule, tensors, options, device);
+  const ReadyCalls::Key key{schedule.plan.get(), &device,         request.element,  request.arithmetic,
+                            request.aligned,     request.headDim, request.valueDim, runtime::cudaImage()};
+  if (Ready found = readyCalls().find(key, schedule.plan); found.kernel)
+    return found;
+  readyCalls().dropDead();
+  const KernelSpec spec = specFor(schedule, request, device);
   Ready ready;
   ready.kernel = &load(device, spec, options.stream);
   ready.plan = DevicePlan::get(device, schedule.plan, spec.shape.queryBlock, spec.shape.keyBlock, options.stream);
+  readyCalls().add(key, schedule.plan, ready);
   return ready;
 }
 

@@ -309,6 +309,23 @@ TEST_F(CudaAttention, QuantisedRecipes) {
   }
 }
 
+/// What a call looks up goes with the plan, and no later plan is taken for it.
+TEST_F(CudaAttention, CallsLetGoOfPlansThatAreGone) {
+  Shape shape;
+  shape.tokens = 350;
+  Call call(device, shape);
+  cuda::AttentionTensors tensors{call.q.tensor, call.k.tensor, call.v.tensor, call.out.tensor, call.lse.tensor};
+  int64_t before = 0;
+  for (int i = 0; i < 4; ++i) {
+    std::shared_ptr<const runtime::Plan> plan = splitPlan();
+    cuda::prepare({plan, nullptr}, tensors, {});
+    cuda::prepare({plan, nullptr}, tensors, {});
+    if (i == 1)
+      before = LoadedDriver::get().allocations();
+  }
+  EXPECT_EQ(LoadedDriver::get().allocations(), before);
+}
+
 /// An entry of the cache on disk that is whole by its checksum, and that the driver refuses.
 TEST_F(CudaAttention, ADamagedEntryOfTheCacheIsCompiledAnew) {
   std::shared_ptr<const runtime::Plan> plan = splitPlan();
