@@ -138,6 +138,7 @@ KernelSpec specFor(const Schedule &schedule, const KernelRequest &request, const
   KernelSpec spec;
   spec.shape = kernelShape(request);
   spec.architecture = request.architecture;
+  spec.needsPtx = !device.runsCubins();
   if (!runtime::hasTestedTile(*schedule.plan))
     return spec;
   if (!schedule.program)

@@ -32,6 +32,8 @@ const std::vector<std::string> &options() {
 
 std::string targetOf(const KernelSpec &spec) { return "sm_" + std::to_string(spec.architecture); }
 
+bool isPtx(const KernelSpec &spec) { return spec.needsPtx || runtime::cudaImage() == runtime::CudaImage::Ptx; }
+
 void report(const char *how, const KernelSpec &spec, double seconds) {
   if (!runtime::isLogged(LogLevel::Info))
     return;
@@ -133,7 +135,7 @@ BuiltKernel buildKernel(const KernelSpec &spec, bool toPtx) {
 }
 
 std::shared_ptr<const KernelImage> kernelOnce(const KernelSpec &spec) {
-  bool toPtx = runtime::cudaImage() == runtime::CudaImage::Ptx;
+  bool toPtx = isPtx(spec);
   return images().getOrMake(memoryKey(spec, toPtx), [&] {
     std::shared_ptr<const KernelImage> image = load(spec, toPtx, false);
     return Images::Made{image, int64_t(image->code.size())};
@@ -141,7 +143,7 @@ std::shared_ptr<const KernelImage> kernelOnce(const KernelSpec &spec) {
 }
 
 std::shared_ptr<const KernelImage> kernelAnew(const KernelSpec &spec) {
-  bool toPtx = runtime::cudaImage() == runtime::CudaImage::Ptx;
+  bool toPtx = isPtx(spec);
   runtime::Hash128 key = memoryKey(spec, toPtx);
   images().remove(key);
   return images().getOrMake(key, [&] {

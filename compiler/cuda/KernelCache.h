@@ -16,6 +16,7 @@ struct KernelSpec {
   const SetProgram *program = nullptr;
   KernelShape shape;
   int32_t architecture = 0; ///< 80, 86, 89, 90, 100, 103, 120
+  bool needsPtx = false;    ///< for a device that is newer than all of those: its driver compiles PTX
 };
 
 /// A kernel compiled just now.
@@ -28,8 +29,8 @@ struct BuiltKernel {
 /// Compiles to a cubin or to PTX, past every cache. Throws NvrtcError, with NVRTC's log where it refuses the source.
 BuiltKernel buildKernel(const KernelSpec &spec, bool toPtx);
 
-/// A kernel in the form that FALLOFF_CUDA_IMAGE names. The first thread that asks loads or compiles it while others
-/// wait, and of all processes one compiles it. Throws as `buildKernel` does.
+/// A kernel in the form that FALLOFF_CUDA_IMAGE names, or PTX where the device needs that. The first thread that asks
+/// loads or compiles it while others wait, and of all processes one compiles it. Throws as `buildKernel` does.
 std::shared_ptr<const KernelImage> kernelOnce(const KernelSpec &spec);
 
 /// For an image that came from disk and that the driver does not take: compiles it, and replaces it in both caches.

@@ -83,7 +83,8 @@ def attention(
     stream: of the CUDA device, that the kernels join: an integer handle, or a stream of torch,
         CuPy or ``__cuda_stream__``. Default: the current stream of q's library, else the device's
         default stream. Tensors that speak DLPack are made to wait for by their library; torch
-        tensors are taken as they are, so what writes them must be on that stream already.
+        tensors are taken as they are, so what writes them must be on that stream already, and
+        who lets go of them before it gets there tells torch so (``Tensor.record_stream``).
     workspace: memory on the CUDA device for the kernels to use while they run, a contiguous tensor
         of at least as many bytes as ``prepare`` returns. Default: q's library allocates it.
 

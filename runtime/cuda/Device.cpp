@@ -12,7 +12,7 @@ namespace {
 
 /// Numbers of cuda.h.
 constexpr int multiprocessorCount = 16, capabilityMajor = 75, capabilityMinor = 76, sharedBytesOptIn = 97;
-constexpr int maxDynamicSharedBytes = 8, maxThreadsPerBlock = 0;
+constexpr int maxDynamicSharedBytes = 8, sharedMemoryCarveout = 9, maxThreadsPerBlock = 0;
 constexpr unsigned nonBlockingStream = 1;
 constexpr int jitErrorLog = 5, jitErrorLogBytes = 6;
 
@@ -62,7 +62,7 @@ const char *const entryPoints[] = {"falloff_attention", "falloff_merge", "fallof
 int architectureFor(int capability) {
   int best = 0;
   for (int architecture : deviceArchitectures)
-    if (architecture / 10 == capability / 10 && architecture <= capability)
+    if (architecture <= capability)
       best = architecture;
   return best;
 }
@@ -228,7 +228,7 @@ void *Device::loadModule(const KernelImage &image) const {
   std::string message = what + ": the driver of CUDA " + api.version() + " gives " + api.describe(status);
   if (status == Status::outOfMemory)
     throw OutOfMemory(message);
-  if (status == Status::unsupportedPtxVersion || status == Status::invalidImage)
+  if (status == Status::unsupportedPtxVersion || status == Status::invalidImage || status == Status::noBinaryForDevice)
     message +=
         "; either the code is damaged, or NVRTC is newer than the driver: update the driver, or name an NVRTC of "
         "CUDA " +
@@ -258,6 +258,10 @@ std::unique_ptr<LoadedKernel> Device::loadAnew(const std::shared_ptr<const Kerne
     api.check(
         api->cuFuncSetAttribute(kernel->find("falloff_attention"), maxDynamicSharedBytes, image->shape.sharedBytes),
         "shared memory of falloff_attention");
+  // As much of the L1 cache as there is: CTAs share a multiprocessor as the shape plans it. It is a wish, whatever
+  // comes of it.
+  if (image->shape.sharedBytes)
+    api->cuFuncSetAttribute(kernel->find("falloff_attention"), sharedMemoryCarveout, 100);
   return kernel;
 }
 

@@ -21,7 +21,8 @@ using Stream = void *;
 /// Architectures that kernels are compiled for.
 constexpr int deviceArchitectures[] = {80, 86, 89, 90, 100, 103, 120};
 
-/// The one of them whose cubins a device of a compute capability (as 86) runs best; 0: none.
+/// The one of them whose kernels a device of a compute capability (as 86) runs best; 0: none. Cubins run on devices of
+/// their own generation (the capability's first number) alone, PTX on all that come after, by the driver's compiler.
 int architectureFor(int capability);
 
 class Device;
@@ -67,7 +68,8 @@ public:
   const std::string &name() const { return model; }
   int capability() const { return computeCapability; } ///< 86 for 8.6
   int architecture() const { return target; }          ///< that kernels are compiled for, one of `deviceArchitectures`
-  int sharedBytes() const { return blockSharedBytes; } ///< the most that one CTA may have
+  bool runsCubins() const { return target / 10 == computeCapability / 10; } ///< of that architecture; else PTX alone
+  int sharedBytes() const { return blockSharedBytes; }                      ///< the most that one CTA may have
   int multiprocessors() const { return processors; }
   const Driver &driver() const { return api; }
 

@@ -2,6 +2,7 @@
 //
 // The driver behind one table of symbols.
 #include "runtime/cuda/Driver.h"
+#include <atomic>
 #include <mutex>
 
 namespace falloff::cuda {
@@ -9,6 +10,8 @@ namespace falloff::cuda {
 namespace {
 
 const char *remedy = "update the NVIDIA driver of this machine";
+
+std::atomic<int> openedMajor{0};
 
 std::string describeStatus(const DriverSymbols &symbols, int status) {
   const char *name = nullptr, *words = nullptr;
@@ -58,6 +61,7 @@ void open(DriverReport &report, DriverSymbols &symbols) {
   }
   int major = number / 1000, minor = number % 1000 / 10;
   report.version = std::to_string(major) + "." + std::to_string(minor);
+  openedMajor = major;
   if (std::make_pair(major, minor) < std::make_pair(oldestDriver[0], oldestDriver[1])) {
     report.problem = "expects an NVIDIA driver of CUDA " + std::to_string(oldestDriver[0]) + "." +
                      std::to_string(oldestDriver[1]) + " or later, but got one of CUDA " + report.version + ", " +
@@ -108,6 +112,8 @@ DriverReport Driver::find() {
   return report;
 }
 
+int Driver::knownMajor() { return openedMajor; }
+
 std::string Driver::describe(int status) const { return describeStatus(symbols, status); }
 
 void Driver::check(int status, const std::string &what) const {
@@ -116,6 +122,8 @@ void Driver::check(int status, const std::string &what) const {
   std::string message = what + ": the driver gives " + describe(status);
   if (status == Status::outOfMemory)
     throw OutOfMemory(message);
+  if (status == Status::notInitialised) // cuInit has succeeded, so it was in another process
+    message += "; a process that was forked from one that uses CUDA cannot use it: start processes with spawn";
   throw DriverError(message, status);
 }
 

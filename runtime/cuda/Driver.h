@@ -54,6 +54,7 @@ enum Status : int {
   success = 0,
   invalidValue = 1,
   outOfMemory = 2,
+  notInitialised = 3,
   deinitialised = 4,
   noDevice = 100,
   invalidImage = 200,
@@ -98,6 +99,8 @@ public:
   static const Driver &shared();
   /// What `shared` has taken, or would take, and its devices.
   static DriverReport find();
+  /// The major version of CUDA of the driver that was opened last; 0: none was.
+  static int knownMajor();
   /// Looks anew. Throws as `shared` does.
   Driver();
 

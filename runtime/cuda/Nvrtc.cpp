@@ -2,6 +2,7 @@
 //
 // NVRTC behind one table of symbols. Its types are declared here, so that no header of CUDA is needed.
 #include "runtime/cuda/Nvrtc.h"
+#include "runtime/cuda/Driver.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -64,7 +65,7 @@ Opened open() {
   Opened opened;
   Library &library = opened.report.library;
   std::string &problem = opened.report.problem;
-  library = findLibrary({"libnvrtc.so", {13, 12, 11}, false, "FALLOFF_NVRTC"});
+  library = findLibrary({"libnvrtc.so", nvrtcMajors(Driver::knownMajor()), false, "FALLOFF_NVRTC"});
   if (!library) {
     problem = "expects NVRTC, which compiles kernels for NVIDIA devices, but got none; looked in " + library.places() +
               (library.problem.empty() ? "" : "; of no use: " + library.problem) +
@@ -146,6 +147,13 @@ std::string listOf(const std::vector<int> &architectures) {
 }
 
 } // namespace
+
+std::vector<int> nvrtcMajors(int driverMajor) {
+  std::vector<int> majors = {13, 12, 11};
+  if (driverMajor > 0)
+    std::stable_partition(majors.begin(), majors.end(), [&](int major) { return major <= driverMajor; });
+  return majors;
+}
 
 Nvrtc::Nvrtc() {
   Opened opened = open();

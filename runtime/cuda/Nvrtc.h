@@ -16,6 +16,10 @@ namespace falloff::cuda {
 /// The version from which on everything that Falloff compiles is understood (e4m3 in `mma` is the last of it).
 constexpr int oldestNvrtc[2] = {12, 4};
 
+/// Major versions in the order in which they are looked for in a place: the newest first. But a driver takes no cubin
+/// of a major version after its own, so where the driver's is known (not 0), those come last.
+std::vector<int> nvrtcMajors(int driverMajor);
+
 /// NVRTC is missing, broken, too old, or refuses a source.
 class NvrtcError : public std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -309,6 +309,25 @@ TEST_F(CudaAttention, QuantisedRecipes) {
   }
 }
 
+/// Of a generation that no cubin is for.
+TEST_F(CudaAttention, ADeviceNewerThanAllKernelsTakesPtx) {
+  std::shared_ptr<const runtime::Plan> plan = splitPlan();
+  cuda::Device &newer = cuda::Device::get(3);
+  EXPECT_FALSE(newer.runsCubins());
+  Shape shape;
+  shape.tokens = 350;
+  Call call(newer, shape);
+  setenv("FALLOFF_CUDA_IMAGE", "cubin", 1);
+  cuda::Options options;
+  cuda::AttentionTensors tensors{call.q.tensor, call.k.tensor, call.v.tensor, call.out.tensor, call.lse.tensor};
+  options.workspaceBytes = cuda::prepare({plan, nullptr}, tensors, options);
+  setenv("FALLOFF_CUDA_IMAGE", "ptx", 1);
+  cuda::DeviceBuffer workspace = newer.allocate(size_t(options.workspaceBytes), "the workspace");
+  options.workspace = reinterpret_cast<void *>(workspace.address());
+  cuda::attention({plan, nullptr}, tensors, options);
+  call.out.read(); // all of it was written
+}
+
 /// What a call looks up goes with the plan, and no later plan is taken for it.
 TEST_F(CudaAttention, CallsLetGoOfPlansThatAreGone) {
   Shape shape;

@@ -219,7 +219,8 @@ TEST_F(CudaDevice, IsFoundInTheProcess) {
   EXPECT_EQ(report.problem, "");
   EXPECT_EQ(report.library.source, "process");
   EXPECT_EQ(report.version, "13.0");
-  EXPECT_EQ(report.devices, (std::vector<std::string>{"simulated sm_90", "simulated sm_80", "simulated sm_75"}));
+  EXPECT_EQ(report.devices,
+            (std::vector<std::string>{"simulated sm_90", "simulated sm_80", "simulated sm_75", "simulated sm_110"}));
   EXPECT_EQ(device.capability(), 90);
   EXPECT_EQ(device.architecture(), 90);
   EXPECT_EQ(device.sharedBytes(), 227 * 1024);
@@ -232,7 +233,12 @@ TEST_F(CudaDevice, WithoutKernelsOrNotThere) {
       errorOf([] { Device::get(2); }),
       "expects an NVIDIA device of a compute capability that there are kernels for (8.0, 8.6, 8.9, 9.0, 10.0, 10.3, "
       "12.0), but got cuda:2 (simulated sm_75) of 7.5");
-  EXPECT_EQ(errorOf([] { Device::get(3); }), "expects one of 3 NVIDIA devices that there are, but got cuda:3");
+  EXPECT_EQ(errorOf([] { Device::get(4); }), "expects one of 4 NVIDIA devices that there are, but got cuda:4");
+}
+
+/// Real drivers give this result in a process that was forked from one that uses them.
+TEST_F(CudaDevice, ForkedProcessesAreToldSo) {
+  EXPECT_HAS(errorOf([&] { device.driver().check(Status::notInitialised, "copying"); }), "start processes with spawn");
 }
 
 TEST_F(CudaDevice, LeavesTheCurrentContext) {

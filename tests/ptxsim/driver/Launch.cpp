@@ -16,7 +16,7 @@ using namespace ptxsim::driver;
 namespace {
 
 constexpr int jitErrorLog = 5, jitErrorLogBytes = 6;
-constexpr int maxThreadsPerBlock = 0, sharedBytes = 1, maxDynamicSharedBytes = 8;
+constexpr int maxThreadsPerBlock = 0, sharedBytes = 1, maxDynamicSharedBytes = 8, sharedMemoryCarveout = 9;
 constexpr unsigned maxGridSide = 65535;
 
 /// Where a caller wants to read why a module does not load.
@@ -169,6 +169,10 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
 int cuFuncSetAttribute(void *handle, int attribute, int value) {
   return answer([&](State &) {
     Function &function = functionOf(handle);
+    if (attribute == sharedMemoryCarveout) { // per cent of the cache; a wish
+      require(value >= -1 && value <= 100);
+      return;
+    }
     int64_t most = function.module->context->device->memory.sharedBytesPerBlock - function.info.staticSharedBytes;
     require(attribute == maxDynamicSharedBytes && value >= 0 && value <= most);
     function.maxDynamicSharedBytes = value;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The simulated driver in a test program: it is loaded before anything asks for a driver, with three devices, of sm_90,
-// sm_80 and sm_75.
+// The simulated driver in a test program: it is loaded before anything asks for a driver, with four devices, of sm_90,
+// sm_80, sm_75 and sm_110.
 #ifndef FALLOFF_TESTS_PTXSIM_DRIVER_LOADEDDRIVER_H
 #define FALLOFF_TESTS_PTXSIM_DRIVER_LOADEDDRIVER_H
 
@@ -84,8 +84,8 @@ public:
 
 private:
   LoadedDriver() {
-    setenv("PTXSIM_DEVICES", "3", 1);
-    setenv("PTXSIM_ARCHITECTURE", "90,80,75", 1);
+    setenv("PTXSIM_DEVICES", "4", 1);
+    setenv("PTXSIM_ARCHITECTURE", "90,80,75,110", 1);
     handle = dlopen(SIMULATED_DRIVER, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
       std::fprintf(stderr, "expects the simulated driver, but got %s\n", dlerror());

@@ -56,6 +56,7 @@ static int64_t sharedBytesOf(int capability) {
   case 90:
   case 100:
   case 103:
+  case 110:
     return 227 * 1024;
   default:
     return 99 * 1024;

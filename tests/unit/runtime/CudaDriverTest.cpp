@@ -65,8 +65,9 @@ TEST(CudaDevice, ArchitecturesOfDevices) {
   EXPECT_EQ(architectureFor(89), 89);
   EXPECT_EQ(architectureFor(90), 90);
   EXPECT_EQ(architectureFor(103), 103);
-  EXPECT_EQ(architectureFor(110), 0);
+  EXPECT_EQ(architectureFor(110), 103); // as PTX
   EXPECT_EQ(architectureFor(121), 120);
+  EXPECT_EQ(architectureFor(130), 120); // as PTX
 }
 
 } // namespace

@@ -53,6 +53,13 @@ TEST(CudaNvrtc, ReadsWhatPtxasReports) {
   EXPECT_EQ(kernels[1].registers, 10);
 }
 
+TEST(CudaNvrtc, OneThatTheDriverUnderstandsComesFirst) {
+  EXPECT_EQ(nvrtcMajors(0), (std::vector<int>{13, 12, 11}));
+  EXPECT_EQ(nvrtcMajors(12), (std::vector<int>{12, 11, 13}));
+  EXPECT_EQ(nvrtcMajors(13), (std::vector<int>{13, 12, 11}));
+  EXPECT_EQ(nvrtcMajors(14), (std::vector<int>{13, 12, 11}));
+}
+
 TEST(CudaNvrtc, AnErrorHoldsTheLog) {
   try {
     compile("extern \"C\" __global__ void k() { int a = missing; }", "broken.cu", 80, false);
