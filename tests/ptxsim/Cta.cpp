@@ -28,7 +28,8 @@ void Cta::run(std::array<uint32_t, 3> which) {
     warp->start(grid.entry);
   while (true) {
     bool ran = false, all = true;
-    for (const std::unique_ptr<Warp> &warp : warps) {
+    for (size_t i = 0; i < warps.size(); ++i) {
+      Warp *warp = warps[(i + grid.launch.options.firstWarp) % warps.size()].get();
       if (!warp->done() && !warp->waitingAt) {
         warp->run();
         ran = true;

@@ -52,6 +52,16 @@ TEST(Order, LanesOfAWarpNeedOrderToo) {
   EXPECT_EQ(outcome.out[5], 4u);
 }
 
+TEST(Order, MatricesAreReadByAllLanes) {
+  // Each lane writes the row whose address it gives: three other lanes get parts of it.
+  std::string row = "shl.b32 %r1, %r0, 4; add.u32 %r2, %r61, %r1; st.shared.v4.u32 [%r2], {%r0, %r0, %r0, %r0};\n";
+  std::string load = "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r60, %r4, %r5, %r6}, [%r2];\n";
+  EXPECT_FAULT(runBody(row + load), Race, "reads what thread");
+  Outcome outcome = runBody(row + "bar.warp.sync -1;\n" + load);
+  ASSERT_EQ(outcome.fault, "");
+  EXPECT_EQ(outcome.out[21], 5u); // of row 5
+}
+
 TEST(Order, PartOfAWarpMayMeet) {
   // Lanes 0 to 15 exchange among themselves; the upper half writes what nobody reads.
   std::string meet = "setp.lt.u32 %p1, %r0, 16; @%p1 bar.warp.sync 0xffff;\n";

@@ -43,7 +43,7 @@ struct Matrices {
 };
 
 /// Runs a variant of Product; `worst` gets the largest error.
-static Counts runProduct(const std::string &name, double &worst) {
+static Counts runProduct(const std::string &name, double &worst, uint32_t firstWarp = 0) {
   static const Matrices matrices;
   Module module = Module::parse(fileText(name));
   Device device;
@@ -55,6 +55,7 @@ static Counts runProduct(const std::string &name, double &worst) {
   launch.block = {128, 1, 1};
   launch.parameters = parameters(a, b, c, Matrices::rows, Matrices::columns, Matrices::depth);
   launch.options.maxWarpInstructions = 1'000'000;
+  launch.options.firstWarp = firstWarp;
   Counts counts = run(device, module, launch);
   std::vector<float> got = download<float>(device, c, matrices.wanted.size());
   worst = 0;
@@ -80,6 +81,15 @@ TEST(Planted, TheRightProduct) {
   EXPECT_EQ(counts.total().globalBytes, (2u * 100 + 2 * 128) * 320 * 2 + 100 * 128 * 4);
 }
 
+TEST(Planted, TheOrderOfWarpsChangesNothing) {
+  double first = 0, worst = 0;
+  uint64_t instructions = runProduct("Product", first).total().instructions;
+  for (uint32_t warp = 1; warp < 4; ++warp) {
+    EXPECT_EQ(runProduct("Product", worst, warp).total().instructions, instructions);
+    EXPECT_EQ(worst, first);
+  }
+}
+
 struct Bug {
   const char *name;
   FaultKind kind;
@@ -100,6 +110,12 @@ TEST_P(PlantedBug, IsFound) {
   EXPECT_NE(message.find(GetParam().words), std::string::npos) << message;
   EXPECT_NE(message.find("CTA ("), std::string::npos) << message;
   EXPECT_NE(message.find("line "), std::string::npos) << message;
+}
+
+TEST_P(PlantedBug, IsFoundWhicheverWarpGoesFirst) {
+  double worst = 0;
+  for (uint32_t warp = 1; warp < 4; ++warp)
+    EXPECT_NE(faultOf([&] { runProduct(std::string("Product.") + GetParam().name, worst, warp); }), "") << warp;
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -92,6 +92,8 @@ private:
 struct LaunchOptions {
   /// A Fault (Limit) beyond: a loop that does not end.
   uint64_t maxWarpInstructions = 4'000'000'000;
+  /// The warp of each CTA that goes first. Another one may make the same bug another fault, but changes nothing else.
+  uint32_t firstWarp = 0;
 };
 
 struct Launch {
