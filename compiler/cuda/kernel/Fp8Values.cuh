@@ -33,7 +33,7 @@ public:
   /// The products of a block are added up apart, and then to the outputs: tensor cores may keep fewer bits of a sum.
   __device__ void multiply(float (&outputs)[rowTiles][valueDim / 8][4],
                            const float (&weights)[rowTiles][keyBlock / 8][4], int stage) const {
-    const unsigned lane = values + stage * valueBytes + columnsFirst<ValueTile>(0, threadIdAnew() % 32);
+    const unsigned lane = values + stage * valueBytes + laneOffset(threadIdAnew() % 32);
     unsigned a[rowTiles][keyBlock / 32][4];
 #pragma unroll
     for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
@@ -47,23 +47,25 @@ public:
           a[rowTile][k][i] = packE4m3(left[row], left[row + 1], right[row], right[row + 1]);
         }
 #pragma unroll
-    for (int d = 0; d < valueDim / 16; ++d) {
-      float part[rowTiles][2][4] = {};
+    for (int first = 0; first < valueDim / 8; first += tilesAtOnce) {
+      float part[tilesAtOnce][rowTiles][4] = {};
 #pragma unroll
-      for (int k = 0; k < keyBlock / 32; ++k) {
+      for (int k = 0; k < keyBlock * tilesAtOnce / 32; k += 2) {
         unsigned b[4];
-        loadMatrices(b, ValueTile::advance(lane, 2 * k) + d * 16 * ValueTile::blockBytes);
+        loadMatrices(b, ValueTile::advance(lane, 2 * k) + first * 8 * ValueTile::blockBytes);
 #pragma unroll
         for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
-          multiplyAddE4m3(part[rowTile][0], a[rowTile][k], b[0], b[1]);
-          multiplyAddE4m3(part[rowTile][1], a[rowTile][k], b[2], b[3]);
+          multiplyAddE4m3(part[0][rowTile], a[rowTile][k], b[0], b[1]);
+          multiplyAddE4m3(part[tilesAtOnce - 1][rowTile], a[rowTile][tilesAtOnce == 2 ? k : k + 1], b[2], b[3]);
         }
       }
 #pragma unroll
-      for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+      for (int tile = 0; tile < tilesAtOnce; ++tile)
 #pragma unroll
-        for (int i = 0; i < 8; ++i)
-          outputs[rowTile][2 * d + i / 4][i % 4] += part[rowTile][i / 4][i % 4];
+        for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+#pragma unroll
+          for (int i = 0; i < 4; ++i)
+            outputs[rowTile][first + tile][i] += part[tile][rowTile][i];
     }
   }
   /// Columns `8 j + 2 t` of outputs and the next are still to be multiplied by this, t = lane % 4.
@@ -73,7 +75,15 @@ public:
   }
 
 private:
+  /// Tiles of 8 columns that are multiplied together: as few as one instruction loads, which takes the fewest
+  /// registers.
+  static constexpr int tilesAtOnce = keyBlock == 32 ? 2 : 1;
   const AttentionArguments &a;
   unsigned values;
   int place; ///< of this key head, among those of all batch entries
+
+  /// What a lane hands to loadMatrices for columns of V: 64 keys of 8, or 32 keys of 16.
+  static __device__ unsigned laneOffset(int lane) {
+    return tilesAtOnce == 2 ? columnsFirst<ValueTile>(0, lane) : ValueTile::offset(lane % 8, lane / 8);
+  }
 };
