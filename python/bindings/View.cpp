@@ -55,19 +55,21 @@ static std::string nameOf(DLDataType type) {
   return type.lanes == 1 ? name : name + "x" + std::to_string(type.lanes);
 }
 
-/// `told` is what the tensor's library calls the device.
-static int32_t deviceOf(int64_t type, int64_t id, const std::string &name, const std::string &told) {
+/// `tell` gives what the tensor's library calls the device.
+template <typename Told>
+static int32_t deviceOf(int64_t type, int64_t id, const std::string &name, const Told &tell) {
   if (type == DLDevice::cpu || type == DLDevice::cudaPinned)
     return runtime::hostDevice;
   if (type == DLDevice::cuda || type == DLDevice::cudaManaged)
     return int32_t(id);
+  const std::string told = tell();
   throw py::value_error("expects " + name + " on the CPU or a CUDA device, but got " +
                         (told.empty() ? "DLPack device type " + std::to_string(type) : told) + "; move it there first");
 }
 
 static View fromDLTensor(const DLTensor &tensor, bool readOnly, std::shared_ptr<void> owner, const std::string &name) {
   View view;
-  view.device = deviceOf(tensor.device.type, tensor.device.id, name, "");
+  view.device = deviceOf(tensor.device.type, tensor.device.id, name, [] { return std::string(); });
   view.data = static_cast<char *>(tensor.data) + tensor.byteOffset;
   view.dtype = nameOf(tensor.dtype);
   view.itemSize = (tensor.dtype.bits * tensor.dtype.lanes + 7) / 8;
@@ -122,15 +124,16 @@ int32_t View::deviceOf(py::handle object, const std::string &name) {
     return runtime::hostDevice;
   try {
     auto device = py::tuple(object.attr("__dlpack_device__")());
-    std::string told = py::hasattr(object, "device") ? std::string(py::str(object.attr("device"))) : "";
-    return ::deviceOf(py::int_(device[0]).cast<int64_t>(), device[1].cast<int64_t>(), name, told);
+    return ::deviceOf(py::int_(device[0]).cast<int64_t>(), device[1].cast<int64_t>(), name, [&] {
+      return py::hasattr(object, "device") ? std::string(py::str(object.attr("device"))) : std::string();
+    });
   } catch (py::error_already_set &error) {
     raiseExport(name, error);
   }
 }
 
 /// A torch tensor on a CUDA device. torch exports by DLPack from its current device alone.
-static View fromTorch(py::object object, const std::string &name) {
+static View fromTorch(py::object object, int32_t device) {
   View view;
   view.dtype = py::str(object.attr("dtype"));
   view.dtype = view.dtype.substr(view.dtype.rfind('.') + 1);
@@ -141,7 +144,7 @@ static View fromTorch(py::object object, const std::string &name) {
   for (size_t axis = 0; axis < view.shape.size(); ++axis)
     if (view.shape[axis] <= 1)
       view.strides[axis] = 0;
-  view.device = View::deviceOf(object, name);
+  view.device = device;
   view.owner = keepAlive(std::move(object));
   return view;
 }
@@ -170,7 +173,7 @@ static View fromDLPack(py::object object, const std::string &name, std::optional
   try {
     bool isTorch = py::hasattr(object, "data_ptr") && py::hasattr(object, "is_cuda");
     if (isTorch && device != runtime::hostDevice)
-      return fromTorch(std::move(object), name);
+      return fromTorch(std::move(object), device);
     return fromCapsule(exportCapsule(object, device, stream.value_or(-1)), name);
   } catch (py::error_already_set &error) {
     raiseExport(name, error);

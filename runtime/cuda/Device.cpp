@@ -67,6 +67,13 @@ int architectureFor(int capability) {
   return best;
 }
 
+/// NVIDIA promises nothing of a desktop's cubins on Tegra: Orin and, before CUDA 13 named it 11.0, Thor.
+bool cubinsRun(int architecture, int capability) {
+  return architecture / 10 == capability / 10 && capability != 87 && capability != 101;
+}
+
+bool Device::runsCubins() const { return cubinsRun(target, computeCapability); }
+
 // ---- memory
 
 DeviceBuffer &DeviceBuffer::operator=(DeviceBuffer &&other) noexcept {

@@ -22,8 +22,10 @@ using Stream = void *;
 constexpr int deviceArchitectures[] = {80, 86, 89, 90, 100, 103, 120};
 
 /// The one of them whose kernels a device of a compute capability (as 86) runs best; 0: none. Cubins run on devices of
-/// their own generation (the capability's first number) alone, PTX on all that come after, by the driver's compiler.
+/// their own generation (the capability's first number) alone, and not on those of Jetson boards; PTX on all that come
+/// after, by the driver's compiler.
 int architectureFor(int capability);
+bool cubinsRun(int architecture, int capability);
 
 class Device;
 
@@ -68,8 +70,8 @@ public:
   const std::string &name() const { return model; }
   int capability() const { return computeCapability; } ///< 86 for 8.6
   int architecture() const { return target; }          ///< that kernels are compiled for, one of `deviceArchitectures`
-  bool runsCubins() const { return target / 10 == computeCapability / 10; } ///< of that architecture; else PTX alone
-  int sharedBytes() const { return blockSharedBytes; }                      ///< the most that one CTA may have
+  bool runsCubins() const;                             ///< of that architecture; else PTX alone
+  int sharedBytes() const { return blockSharedBytes; } ///< the most that one CTA may have
   int multiprocessors() const { return processors; }
   const Driver &driver() const { return api; }
 

@@ -68,6 +68,10 @@ TEST(CudaDevice, ArchitecturesOfDevices) {
   EXPECT_EQ(architectureFor(110), 103); // as PTX
   EXPECT_EQ(architectureFor(121), 120);
   EXPECT_EQ(architectureFor(130), 120); // as PTX
+  for (int capability : {80, 86, 89, 90, 100, 103, 120, 121})
+    EXPECT_TRUE(cubinsRun(architectureFor(capability), capability)) << capability;
+  for (int capability : {87, 101, 110, 130})
+    EXPECT_FALSE(cubinsRun(architectureFor(capability), capability)) << capability;
 }
 
 } // namespace
