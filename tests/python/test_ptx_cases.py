@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The instruction cases of tests/ptxsim/cases against what else knows PTX: kernels that NVRTC makes
-(every opcode in them has a case), NVIDIA's assembler (it takes every case), and what GPUs answered.
+(every opcode in them has a case), NVIDIA's assembler (it takes every case, and where it computes a
+result itself, that is the case's), and what GPUs answered.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import falloff
 import pytest
 from falloff import _falloff
 
+import folded_ptx
 from test_patterns import EXAMPLES, PATTERNS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -160,3 +162,93 @@ def test_a_disagreement_is_found(cases: list[Case]) -> None:
         assert disagreements(case, answer) == []
         answer["d"][3] = f"{int(answer['d'][3], 16) ^ bit:x}"
         assert bool(disagreements(case, answer)) == is_found
+
+
+# ---- what the assembler folds
+
+CONSTANT = ("integer", "logic", "float", "half", "compare", "convert", "move")
+FRAME = re.compile(
+    r"\s*(\.reg \.b64 %inputs_|ld\.param|cvta\.to\.global\.u64 %(inputs_|outputs_|memory),"
+    r"|mov\.u32 %thread|mul\.wide\.u32 %offset_|add\.s64 %(in|out)puts_)"
+)
+
+
+def rows(case: Case) -> list[tuple[int, str]]:
+    """(thread, body with its inputs as constants) of each row of an instruction case that depends
+    on nothing else; none of other cases."""
+    body = case["ptx"].partition("{\n")[2].rpartition("  ret;")[0]
+    elsewhere = ("%memory", "shared", "%lane", "sync", "%tid", "%ntid", ".func")
+    lines = [line for line in body.splitlines() if not _is_frame(line)]
+    if any(word in "\n".join(lines) for word in elsewhere) or ".func" in case["ptx"]:
+        return []
+    threads = case["threads"]
+    columns = len(case["inputs"]) // threads
+    distinct: dict[tuple[str, ...], int] = {}
+    for thread in range(threads):
+        values = tuple(case["inputs"][at * threads + thread] for at in range(columns))
+        distinct.setdefault(values, thread)
+    return [
+        (thread, "\n".join(_as_constant(line, values, threads) for line in lines))
+        for values, thread in distinct.items()
+    ]
+
+
+def _is_frame(line: str) -> bool:
+    """Of the module around a case's own code: what finds a thread's place in the buffers."""
+    return FRAME.match(line) is not None
+
+
+def _as_constant(line: str, values: tuple[str, ...], threads: int) -> str:
+    place = re.search(r"\[%(in|out)puts_\+(\d+)\]", line)
+    if place is None:
+        return line
+    column = int(place[2]) // (8 * threads)
+    if place[1] == "out":
+        return line.replace(place[0], f"[%outputs_+{8 * column}]")
+    opcode, register = re.match(r"\s*ld\.global\.(\w+) (%\w+)", line).groups()  # type: ignore[union-attr]
+    return f"mov.b{opcode[1:]} {register}, 0x{values[column]};"
+
+
+def test_the_assembler_folds_constants_to_what_cases_expect(cases: list[Case]) -> None:
+    jobs = [
+        (case, thread, body)
+        for case in cases
+        if case["title"].partition("/")[0] in CONSTANT and case["architecture"] <= 90
+        for thread, body in rows(case)
+    ]
+    wrong, compared = folding_disagreements(jobs)
+    assert wrong == []
+    assert compared >= 1000
+
+
+def test_a_fold_that_disagrees_is_found(cases: list[Case]) -> None:
+    (case,) = (each for each in cases if each["title"] == "integer/add.s32")
+    jobs = [(case, thread, body.replace("add.s32", "sub.s32")) for thread, body in rows(case)]
+    assert folding_disagreements(jobs) == (
+        [
+            "integer/add.s32 d: 3, folded to ffffffff",
+            "integer/add.s32 d: 80000000, folded to 7ffffffe",
+            "integer/add.s32 d: 2, folded to fffffff4",
+            "integer/add.s32 d: 7fffffff, folded to 80000001",
+        ],
+        4,
+    )
+
+
+def folding_disagreements(jobs: list[tuple[Case, int, str]]) -> tuple[list[str], int]:
+    """Of (case, thread, body): where results that the assembler knew differ from what the case
+    expects, and how many it knew."""
+    stores = folded_ptx.folded([body for _, _, body in jobs], 90)
+    wrong, compared = [], 0
+    for (case, thread, _), stored in zip(jobs, stores, strict=True):
+        for index, column in enumerate(case["outputs"]):
+            words = [stored.get(8 * index), stored.get(8 * index + 4)]
+            is_wide = column["type"].endswith("64")
+            expected = column["values"][thread]
+            if expected is None or words[0] is None or (is_wide and words[1] is None):
+                continue
+            got = words[0] | ((words[1] or 0) << 32 if is_wide else 0)
+            compared += 1
+            if not _agree(column["type"], int(expected, 16), got, case["tolerance"]):
+                wrong.append(f"{case['title']} {column['name']}: {expected}, folded to {got:x}")
+    return wrong, compared
