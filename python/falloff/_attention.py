@@ -67,7 +67,7 @@ def attention(
         it is.
     scale: default 1 / √dim.
     text_lengths: valid text tokens of each batch entry, in the segment with axis ``token``; later
-        ones are in no pair.
+        ones are in no pair. They are read at once, which waits if a device holds them.
     return_lse: also return the natural logarithm of the sum of exp(scaled scores), float32
         (batch, heads, queries).
     out: a tensor like the result to write to; returned.

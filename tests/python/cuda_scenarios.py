@@ -22,6 +22,7 @@ import simulated_cuda
 from bad_input import error
 from device_arrays import DeviceArray
 from simulated_cuda import TWINS, Device
+from test_properties import tiles_of
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
 TOKENS, HEADS, DIM = 70, 2, 24
@@ -204,22 +205,13 @@ def graphs() -> None:
             assert np.isnan(call.device.take(out).astype(np.float32)).all(), "it ran in the capture"
             for source in (call, other, call):
                 for array, values in zip(call.arrays, source.host, strict=True):
-                    write(array, values)
+                    call.device.write(array, values)
                 call.device.forget(out)
                 graph.replay()
                 expected = source.run(workspace=workspace, recipe=recipe)
                 call.device.synchronise()
                 found = call.device.take(out)
                 assert found.tobytes() == call.device.take(expected).tobytes()
-
-
-def write(array: DeviceArray, values: npt.NDArray[Any]) -> None:
-    array.driver.call(
-        "cuMemcpyHtoD_v2",
-        array.memory.address,
-        ctypes.c_void_p(values.ctypes.data),
-        ctypes.c_size_t(values.nbytes),
-    )
 
 
 def a_capture_of_what_is_not_prepared() -> None:
@@ -379,3 +371,43 @@ def many_threads() -> None:
     for thread in threads:
         thread.join()
     assert not failures, failures
+
+
+# ---- NaN
+
+
+def nans_reach_whoever_sees_them() -> None:
+    """And of others at most those whose computed tiles hold them; of the same head alone."""
+    for where in ("q", "k", "v"):
+        for value in (np.nan, np.inf):
+            call = make()
+            clean = call.device.take(call.run())
+            token, head = 33, 1
+            at = "qkv".index(where)
+            call.host[at][0, token, head, 3] = value
+            call.device.write(call.arrays[at], call.host[at])
+            found = call.device.take(call.run()).astype(np.float32)[0]
+            sees, may = reach_of(call.plan, token, query=where == "q")
+            if where == "k" and value == np.inf:  # else the score is -inf, whose weight is 0
+                sees = sees & (call.host[0][0, :, head, 3].astype(np.float32) > 0)
+            broken = ~np.isfinite(found)
+            assert broken[sees, head].any(axis=1).all(), f"{value} in {where} is lost"
+            same = found == clean.astype(np.float32)[0]
+            assert same[:, 1 - head].all()
+            assert same[~may, head].all(), f"{value} in {where} reaches queries far from it"
+
+
+def reach_of(
+    plan: falloff.Plan, token: int, *, query: bool
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Queries that see a key, and those whose tiles hold it; of a query, itself."""
+    itself = np.arange(TOKENS) == token
+    if query:
+        return itself, itself
+    data = plan.as_dict()
+    queries, keys = (tiles_of(data, side) for side in ("query", "key"))
+    may = np.zeros(TOKENS, bool)
+    for tokens, runs in zip(queries, plan.rows(), strict=True):
+        kept = [tile for first, last, _ in runs for tile in range(first, last)]
+        may[tokens] = any(token in keys[tile] for tile in kept)
+    return plan.to_dense()[:, token], may

@@ -122,6 +122,13 @@ class Device(Driver):
         assert not written.any(), f"{written.sum()} bytes between elements were written"
         return np.array(view(high, array.dtype))
 
+    def write(self, array: DeviceArray, values: npt.NDArray[Any]) -> None:
+        """Other elements for an array whose elements lie one behind the other."""
+        packed = np.ascontiguousarray(values)
+        assert packed.nbytes == array.memory.size
+        source = ctypes.c_void_p(packed.ctypes.data)
+        self.call("cuMemcpyHtoD_v2", array.memory.address, source, ctypes.c_size_t(packed.nbytes))
+
     def put(self, array: npt.NDArray[Any]) -> DeviceArray:
         """A copy that lies as `array` does in the memory that it is a view of."""
         base = array

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attention on CUDA devices beside its results: devices, streams, graphs, threads, memory, errors;
-simulated, each test in a process that has a driver (`cuda_scenarios`, `cuda_torch`)."""
+"""Attention on CUDA devices beside its results: devices, streams, graphs, threads, memory, errors.
+
+Devices are simulated, and each test runs in a process that has their driver; what it does stands in
+`cuda_scenarios`, `cuda_torch` and `cuda_cupy`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
+import cuda_cupy
 import cuda_scenarios
 import simulated_cuda
 
@@ -17,7 +21,7 @@ TESTS = (
     *("two_devices", "streams", "a_stream_of_no_one", "graphs"),
     *("a_capture_of_what_is_not_prepared", "calls_allocate_nothing", "plans_leave_their_devices"),
     *("a_device_without_memory", "workspaces", "refusals"),
-    *("a_mask_takes_the_plan_of_the_device", "many_threads"),
+    *("a_mask_takes_the_plan_of_the_device", "many_threads", "nans_reach_whoever_sees_them"),
 )
 TORCH_TESTS = (
     *("results_follow_the_tensors", "a_stream_beside_torchs", "an_out_that_is_an_input"),
@@ -40,6 +44,11 @@ def test(worker: ProcessPoolExecutor, name: str) -> None:
 @pytest.mark.parametrize("name", TORCH_TESTS)
 def test_torch(worker: ProcessPoolExecutor, name: str) -> None:
     worker.submit(_run_torch, name).result()
+
+
+@pytest.mark.parametrize("name", ["results_are_cupys", "an_out_that_is_an_input"])
+def test_cupy(worker: ProcessPoolExecutor, name: str) -> None:
+    worker.submit(getattr(cuda_cupy, name)).result()
 
 
 def _run_torch(name: str) -> None:
