@@ -43,6 +43,10 @@ struct PlanTable {
   int pieceCount, splitCount;
 };
 
+/// Columns of the output that one CTA of `falloff_merge` makes. Its grid: split blocks x (padded value dim /
+/// mergeColumns), query heads, batch entries; the columns of a block are neighbours.
+constexpr int mergeColumns = 32;
+
 /// Batch entries that one launch takes where text lengths are given; without them any number.
 constexpr int textBatches = 64;
 

@@ -174,7 +174,8 @@ public:
       quantise(arguments);
     start("falloff_attention", plan.pieces(), heads, batches, kernel.shape().threads, kernel.shape().sharedBytes,
           arguments);
-    start("falloff_merge", plan.splitBlocks(), heads, batches, kernel.shape().threads, 0, arguments);
+    start("falloff_merge", int64_t(plan.splitBlocks()) * (kernel.shape().valueDim / mergeColumns), heads, batches,
+          kernel.shape().threads, 0, arguments);
   }
 
 private:

@@ -45,18 +45,21 @@ struct MergedRow {
   }
 };
 
-/// Grid: split blocks, query heads, batch entries. Threads hold what those of the attention did.
+/// Grid: split blocks by mergeColumns, query heads, batch entries. Threads hold what those of the attention did. Loads
+/// wait for each other here, so CTAs are many and short.
 extern "C" __global__ void __launch_bounds__(threads) falloff_merge(const __grid_constant__ AttentionArguments a) {
   const PlanTable &plan = planOf(a);
-  if (blockIdx.x >= plan.splitCount)
+  constexpr int parts = valueDim / mergeColumns;
+  const int block = blockIdx.x / parts, firstColumn = blockIdx.x % parts * mergeColumns;
+  if (block >= plan.splitCount)
     return;
-  const SplitBlock split = plan.splits[blockIdx.x];
+  const SplitBlock split = plan.splits[block];
   const Partial first(a, split.firstSlot);
 #pragma unroll 1
   for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
     const MergedRow upper(a, split, queryOf(rowTile, 0)), lower(a, split, queryOf(rowTile, 1));
 #pragma unroll 1
-    for (int j = 0; j < valueDim / 8; ++j) {
+    for (int j = firstColumn / 8; j < (firstColumn + mergeColumns) / 8; ++j) {
       float4 sum = {0, 0, 0, 0};
 #pragma unroll 1
       for (int slot = 0; slot < split.slots; ++slot) {
@@ -68,7 +71,9 @@ extern "C" __global__ void __launch_bounds__(threads) falloff_merge(const __grid
       upper.store(a, column, sum.x, sum.y);
       lower.store(a, column, sum.z, sum.w);
     }
-    upper.storeLogSum(a);
-    lower.storeLogSum(a);
+    if (firstColumn == 0) {
+      upper.storeLogSum(a);
+      lower.storeLogSum(a);
+    }
   }
 }

@@ -543,7 +543,7 @@ KernelResult Case::run() {
     quantise();
   result.counts = launch("falloff_attention", shape.sharedBytes, pieces, test.heads, shape.threads);
   if (splits > 0)
-    launch("falloff_merge", 0, splits, test.heads, shape.threads);
+    launch("falloff_merge", 0, splits * (shape.valueDim / mergeColumns), test.heads, shape.threads);
   compare();
   return result;
 }
