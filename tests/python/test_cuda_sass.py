@@ -13,6 +13,7 @@ from falloff import _falloff, _sass
 from falloff._mask import TARGETS
 
 import sass_loops
+import test_cuda_matrix
 
 HEAD = """
         .target sm_90
@@ -137,12 +138,16 @@ def compiled(target: str, recipe: str, head_dim: int) -> _falloff.CudaKernel:
 
 
 @pytest.mark.parametrize("target", TARGETS[1:])
-@pytest.mark.parametrize("recipe", [""])
+@pytest.mark.parametrize("recipe", ["", "int8", "int8-fp8"])
 def test_main_loops_of_kernels(target: str, recipe: str) -> None:
+    if target not in test_cuda_matrix.RECIPES[recipe]:
+        pytest.skip("multiplies no e4m3")
     text = _sass.disassemble(compiled(target, recipe, 128).image)
-    assert sass_loops.local_accesses(text) == []
     (loop,) = sass_loops.read(text)["falloff_attention"].main_loops()
     opcodes = {each.opcode.partition(".")[0] for each in loop}
     assert {"BAR", "LDSM", "LDGDEPBAR", "MUFU"} <= opcodes
     multiplied = sum(sass_loops.MATRIX.match(each.opcode) is not None for each in loop)
     assert multiplied >= 64
+    if (recipe, target, 128) in vars(test_cuda_matrix).get("SPILLING", ()):
+        pytest.xfail("the kernel spills as yet: test_cuda_matrix.py says how much")
+    assert sass_loops.local_accesses(text) == []
