@@ -239,7 +239,7 @@ void *Device::loadModule(const KernelImage &image) const {
     message +=
         "; either the code is damaged, or NVRTC is newer than the driver: update the driver, or name an NVRTC of "
         "CUDA " +
-        api.version() + " or earlier with FALLOFF_NVRTC";
+        api.version() + " or earlier with FALLOFF_NVRTC (pip install nvidia-cuda-nvrtc-cu12 brings one of CUDA 12)";
   if (isOfCapture(status))
     message += runOnce;
   if (log[0])
