@@ -195,8 +195,9 @@ TEST(Numbers, Approximations) {
       EXPECT_EQ(rsqrt(bits), canonicalBits(root)) << x;
       EXPECT_EQ(lg2(bits), canonicalBits(float(std::log2((long double)x)))) << x;
     }
-    if (std::fabs(x) < 1e9f)
+    if (std::fabs(x) < 1e9f) {
       EXPECT_EQ(tanh(bits), canonicalBits(float(std::tanh((long double)x)))) << x;
+    }
   }
   EXPECT_EQ(ex2(asBits(-HUGE_VALF)), 0u);
   EXPECT_EQ(ex2(asBits(HUGE_VALF)), 0x7f800000u);
@@ -316,8 +317,9 @@ TEST(Numbers, FloatingPointToIntegers) {
     for (Rounding rounding : directions) {
       double expected = inMode(rounding, [&] { return std::nearbyint(value); });
       EXPECT_EQ(toIntegral(value, rounding), expected) << value;
-      if (std::fabs(expected) < 0x1p63)
+      if (std::fabs(expected) < 0x1p63) {
         EXPECT_EQ(toInteger(value, rounding, 64, true), uint64_t(int64_t(expected))) << value;
+      }
     }
   }
   EXPECT_TRUE(std::signbit(toIntegral(-0.25, Rounding::nearest)));

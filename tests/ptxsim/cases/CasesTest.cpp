@@ -91,8 +91,9 @@ TEST(Cases, EveryFormNearACaseHasACase) {
     size_t count = size_t(std::count(operands.begin(), operands.end(), ',')) + 1;
     for (const std::string &near : neighbours(form))
       for (const char *registers : {"b16", "b32", "b64", "f32", "f64", "pred"})
-        if (asked.insert(near + registers).second && !forms.count(near))
+        if (asked.insert(near + registers).second && !forms.count(near)) {
           EXPECT_FALSE(accepts(near, registers, count)) << "no case of tests/ptxsim/cases uses " << near;
+        }
   }
   EXPECT_GT(asked.size(), 1000u);
 }
