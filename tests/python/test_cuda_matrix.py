@@ -34,16 +34,9 @@ ADVICE = re.compile(r"\bwarning *[:#]|\(C\d{4}\)")
 SPILLING = {
     ("", "sm_86", 64): 24,
     ("", "sm_89", 64): 24,
-    ("int8", "sm_86", 128): 8,
-    ("int8", "sm_89", 128): 8,
     ("int8", "sm_120", 128): 16,
-    ("int8-fp8", "sm_89", 128): 8,
-    ("int8-fp8", "sm_120", 128): 8,
-    **{
-        ("int8-fp8", target, head_dim): 32
-        for target in ("sm_100", "sm_103")
-        for head_dim in HEAD_DIMS
-    },
+    ("int8-fp8", "sm_90", 32): 32,
+    ("int8-fp8", "sm_90", 256): 40,
 }
 
 

@@ -18,15 +18,15 @@ public:
   __device__ void copyValues(int stage, int keyLane, const Tokens &) const {
     constexpr int chunks = ValueTile::chunks, rowsAtOnce = threads / chunks;
     static_assert(ValueTile::blocks == 1, "a block of keys takes at most 128 bytes of a row");
+    const int thread = threadIdAnew();
     const unsigned to = values + stage * valueBytes;
-    const unsigned char *from =
-        a.valueNumbers + ((long long)(place)*a.keyLanes + keyLane) * valueDim + threadIdx.x * 16;
+    const unsigned char *from = a.valueNumbers + (firstLaneOf(a, place) + keyLane) * valueDim + thread * 16;
 #pragma unroll
     for (int first = 0; first < valueDim; first += rowsAtOnce) {
-      const int row = first + threadIdx.x / chunks;
+      const int row = first + thread / chunks;
       if (valueDim % rowsAtOnce != 0 && row >= valueDim)
         break;
-      copyAsync(to + ValueTile::offset(row, threadIdx.x % chunks), from + first * keyBlock, 16);
+      copyAsync(to + ValueTile::offset(row, thread % chunks), from + first * keyBlock, 16);
     }
   }
 

@@ -45,3 +45,9 @@ __device__ inline int threadIdAnew() {
   asm volatile("mov.u32 %0, %tid.x;" : "=r"(id));
   return id % threads;
 }
+
+/// The first lane of a key head's keys, among those of all; worked out anew likewise.
+__device__ inline long long firstLaneOf(const AttentionArguments &a, int place) {
+  asm volatile("" : "+r"(place));
+  return (long long)(place)*a.keyLanes;
+}

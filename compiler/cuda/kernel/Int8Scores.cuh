@@ -47,21 +47,21 @@ public:
   template <typename Tokens>
   __device__ void copyKeys(int stage, int keyLane, const Tokens &) const {
     constexpr int chunks = KeyTile::chunks, rowsAtOnce = threads / chunks;
+    const int thread = threadIdAnew(), chunk = thread % chunks;
+    const long long lane = firstLaneOf(a, place) + keyLane;
     const unsigned to = keys + stage * keyBytes;
-    const int chunk = threadIdx.x % chunks;
 #pragma unroll
     for (int first = 0; first < keyBlock; first += rowsAtOnce) {
-      const int row = first + threadIdx.x / chunks;
+      const int row = first + thread / chunks;
       if (keyBlock % rowsAtOnce != 0 && row >= keyBlock)
         break;
-      const signed char *from = a.keyNumbers + ((long long)(place)*a.keyLanes + keyLane + row) * headDim + chunk * 16;
+      const signed char *from = a.keyNumbers + (lane + row) * headDim + chunk * 16;
 #pragma unroll
       for (int block = 0; block < KeyTile::blocks; ++block)
         copyAsync(to + KeyTile::offset(row, block * chunks + chunk), from + block * KeyTile::blockBytes, 16);
     }
-    if (threadIdx.x == 0)
-      copyAsync(to + KeyTile::bytes, a.keyScales + ((long long)(place)*a.keyLanes + keyLane) / keyBlock * keyGroups,
-                16);
+    if (thread == 0)
+      copyAsync(to + KeyTile::bytes, a.keyScales + lane / keyBlock * keyGroups, 16);
   }
 
   /// Sums of whole numbers for this warp's queries and the block in a stage; times factor() they are powers of two.
