@@ -63,8 +63,7 @@ std::string hexadecimal(uint64_t bits) {
 
 std::string moduleText(const Case &test) {
   std::ostringstream out;
-  out << ".version " << (test.architecture >= 100 ? "8.8" : "8.4") << "\n.target sm_" << test.architecture
-      << "\n.address_size 64\n\n"
+  out << ".version 8.8\n.target sm_" << test.architecture << "\n.address_size 64\n\n"
       << test.module << ".visible .entry run(.param .u64 inputs, .param .u64 outputs, .param .u64 memory)\n.maxntid "
       << test.threads << ", 1, 1\n{\n"
       << "  .reg .b64 %inputs_, %outputs_, %memory, %offset_;\n  .reg .b32 %thread, %word_;\n";
