@@ -76,63 +76,78 @@ void GlobalMemory::checkWritten(const Allocation &found, uint64_t address, uint3
                     address};
 }
 
-[[noreturn]] static void race(const char *what, uint32_t writer, bool atomic, uint64_t address) {
-  throw Problem{
-      FaultKind::Race,
-      std::string("a CTA ") + what + " global memory that " +
-          (atomic ? "atomic operations of others change" : "CTA number " + std::to_string(writer - 1) + " wrote") +
-          " in the same launch",
-      address};
+[[noreturn]] static void race(const std::string &what, const std::string &who, uint64_t address) {
+  throw Problem{FaultKind::Race, "a thread " + what + " global memory that " + who + " in the same launch", address};
 }
 
-const uint8_t *GlobalMemory::load(uint64_t address, uint32_t bytes, uint32_t cta, bool constant) {
+/// Faults if the byte's writer and `accessor` are ordered by nothing.
+void GlobalMemory::checkOrder(const Writer &writer, const Accessor &accessor, const char *what, uint64_t address) {
+  if (writer.cta == nobody || (writer.cta == accessor.cta && writer.atomic))
+    return;
+  if (writer.atomic)
+    race(what, "atomic operations of others change", address);
+  if (writer.cta != accessor.cta)
+    race(what, "CTA number " + std::to_string(writer.cta) + " wrote", address);
+  bool amongThem = writer.together && writer.thread / 32 == accessor.thread / 32;
+  if (!amongThem && !accessor.ordering.before(writer.thread, writer.tick, accessor.thread))
+    race(what, "thread " + std::to_string(writer.thread) + " of this CTA wrote without a barrier since,", address);
+}
+
+void GlobalMemory::load(uint64_t address, uint32_t bytes, Accessor accessor, bool constant, void *out) {
   Allocation &found = find(address, bytes, "a read");
   checkWritten(found, address, bytes);
   uint64_t offset = address - found.base;
+  std::memcpy(out, found.data.data() + offset, bytes);
   if (found.launch != launch || found.writers.empty())
-    return found.data.data() + offset;
+    return;
   for (uint32_t i = 0; i < bytes; ++i) {
-    uint32_t writer = found.writers[offset + i];
-    if (writer && constant)
+    const Writer &writer = found.writers[offset + i];
+    if (writer.cta != nobody && constant)
       throw Problem{FaultKind::Race, "reads as constant (.nc) what the launch wrote", address + i};
-    if (writer && writer != cta + 1 && !(writer & atomically))
-      race("reads", writer, false, address + i);
+    if (!writer.atomic) // a read of what atomic operations change is how CTAs talk
+      checkOrder(writer, accessor, "reads", address + i);
   }
-  return found.data.data() + offset;
 }
 
-uint8_t *GlobalMemory::change(uint64_t address, uint32_t bytes, uint32_t cta, bool atomic) {
+GlobalMemory::Allocation &GlobalMemory::findWritable(uint64_t address, uint32_t bytes) {
   Allocation &found = find(address, bytes, "a write");
   if (found.readOnly)
     throw Problem{FaultKind::OutOfBounds, "a write to constant memory", address};
-  if (atomic)
-    checkWritten(found, address, bytes);
-  uint64_t offset = address - found.base;
   if (found.launch != launch || found.writers.empty()) {
     found.launch = launch;
-    found.writers.assign(found.bytes, 0);
+    found.writers.assign(found.bytes, {});
   }
-  for (uint32_t i = 0; i < bytes; ++i) {
-    uint32_t &writer = found.writers[offset + i];
-    bool own = writer == cta + 1 || writer == (atomically | (cta + 1));
-    if (writer && !own && !(atomic && writer & atomically))
-      race(atomic ? "changes" : "writes", writer, writer & atomically, address + i);
-    if (!atomic)
-      writer = cta + 1;
-    else if (!writer)
-      writer = atomically | (cta + 1);
-    else if (!own)
-      writer = atomicallyByMany;
-  }
-  std::memset(found.written.data() + offset, 1, bytes);
-  return found.data.data() + offset;
+  return found;
 }
 
-uint8_t *GlobalMemory::store(uint64_t address, uint32_t bytes, uint32_t cta) {
-  return change(address, bytes, cta, false);
+void GlobalMemory::store(uint64_t address, uint32_t bytes, Accessor accessor, const void *in) {
+  Allocation &found = findWritable(address, bytes);
+  uint64_t offset = address - found.base;
+  for (uint32_t i = 0; i < bytes; ++i) {
+    Writer &writer = found.writers[offset + i];
+    bool same = found.data[offset + i] == static_cast<const uint8_t *>(in)[i];
+    if (!(same && writer.cta == accessor.cta)) // threads of one CTA may agree
+      checkOrder(writer, accessor, "writes", address + i);
+    bool together = same && writer.cta == accessor.cta && writer.tick == accessor.ordering.now;
+    writer = {accessor.cta, accessor.thread, accessor.ordering.now, false, together};
+  }
+  std::memcpy(found.data.data() + offset, in, bytes);
+  std::memset(found.written.data() + offset, 1, bytes);
 }
-uint8_t *GlobalMemory::exchange(uint64_t address, uint32_t bytes, uint32_t cta) {
-  return change(address, bytes, cta, true);
+
+uint8_t *GlobalMemory::exchange(uint64_t address, uint32_t bytes, Accessor accessor) {
+  Allocation &found = findWritable(address, bytes);
+  checkWritten(found, address, bytes);
+  uint64_t offset = address - found.base;
+  for (uint32_t i = 0; i < bytes; ++i) {
+    Writer &writer = found.writers[offset + i];
+    if (!writer.atomic)
+      checkOrder(writer, accessor, "changes", address + i);
+    bool alone = writer.cta == nobody || writer.cta == accessor.cta;
+    if (writer.cta == nobody || writer.atomic)
+      writer = {alone ? accessor.cta : several, accessor.thread, accessor.ordering.now, true, false};
+  }
+  return found.data.data() + offset;
 }
 
 /// For the host, whose problems have no place.

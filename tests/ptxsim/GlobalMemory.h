@@ -5,6 +5,7 @@
 #define FALLOFF_TESTS_PTXSIM_GLOBALMEMORY_H
 
 #include "tests/ptxsim/Module.h"
+#include "tests/ptxsim/Ordering.h"
 
 #include <cstdint>
 #include <map>
@@ -19,15 +20,20 @@ public:
   uint64_t allocate(uint64_t bytes, uint64_t alignment = 256, bool readOnly = false);
   void free(uint64_t address);
 
-  /// CTAs of one launch are ordered by nothing: what one of them writes, no other may read or write, but by atomic
-  /// operations. `cta` is its number in the launch.
+  /// Who accesses: a thread of a CTA, by its number in the launch. CTAs of one launch are ordered by nothing, threads
+  /// of one CTA as their barriers say; what one of them wrote, another may not read or write, but by atomic operations.
+  struct Accessor {
+    uint32_t cta, thread;
+    const Ordering &ordering;
+  };
   void beginLaunch() { ++launch; }
 
-  /// Where the bytes lie, for an access of a kernel. Throws Problem.
+  // Accesses of a kernel; they throw Problem.
   /// `constant` reads may not meet what this launch wrote, be it by the same thread.
-  const uint8_t *load(uint64_t address, uint32_t bytes, uint32_t cta, bool constant = false);
-  uint8_t *store(uint64_t address, uint32_t bytes, uint32_t cta);
-  uint8_t *exchange(uint64_t address, uint32_t bytes, uint32_t cta);
+  void load(uint64_t address, uint32_t bytes, Accessor accessor, bool constant, void *out);
+  void store(uint64_t address, uint32_t bytes, Accessor accessor, const void *in);
+  /// Bytes to be changed in place by an atomic operation.
+  uint8_t *exchange(uint64_t address, uint32_t bytes, Accessor accessor);
 
   void write(uint64_t address, const void *data, uint64_t bytes);
   void read(uint64_t address, void *data, uint64_t bytes);
@@ -40,17 +46,26 @@ public:
   const std::vector<uint64_t> &variables(const ModuleCode &module);
 
 private:
+  static constexpr uint32_t nobody = ~0u, several = ~0u - 1; ///< several CTAs, by atomic operations
+  /// Of a byte, in this launch.
+  struct Writer {
+    uint32_t cta = nobody;
+    uint32_t thread = 0;
+    Tick tick = 0;
+    bool atomic = false;
+    bool together = false; ///< lanes of its warp wrote one value in one instruction
+  };
   struct Allocation {
     uint64_t base = 0, bytes = 0;
     bool readOnly = false, freed = false;
     std::vector<uint8_t> data;
-    std::vector<uint8_t> written;  ///< 1: somebody wrote the byte
-    uint64_t launch = 0;           ///< of `writers`
-    std::vector<uint32_t> writers; ///< of each byte: the CTA that wrote it in this launch plus 1, or 0; and how
+    std::vector<uint8_t> written; ///< 1: somebody wrote the byte
+    uint64_t launch = 0;          ///< of `writers`
+    std::vector<Writer> writers;
   };
-  static constexpr uint32_t atomically = 1u << 31, atomicallyByMany = ~0u;
   Allocation &find(uint64_t address, uint64_t bytes, const char *what);
-  uint8_t *change(uint64_t address, uint32_t bytes, uint32_t cta, bool atomic);
+  Allocation &findWritable(uint64_t address, uint32_t bytes);
+  static void checkOrder(const Writer &writer, const Accessor &accessor, const char *what, uint64_t address);
   static void checkWritten(const Allocation &found, uint64_t address, uint32_t bytes);
 
   std::map<uint64_t, std::unique_ptr<Allocation>> allocations;

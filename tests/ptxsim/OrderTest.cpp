@@ -167,8 +167,9 @@ TEST(Barriers, Reduce) {
 TEST(Order, CtasInGlobalMemory) {
   std::string write = "setp.eq.u32 %p1, %r0, 0; mov.u32 %r1, %ctaid.x;\n";
   EXPECT_FAULT(runBody(write + "@%p1 st.global.u32 [%rd60], %r1;", 32, 2), Race, "that CTA number 0 wrote");
-  EXPECT_FAULT(runBody(write + "setp.eq.u32 %p2, %r1, 0; and.pred %p2, %p1, %p2; @%p2 st.global.u32 [%rd60], %r1;\n"
-                               "ld.global.u32 %r60, [%rd60];",
+  EXPECT_FAULT(runBody(write +
+                           "setp.eq.u32 %p2, %r1, 0; and.pred %p2, %p1, %p2; @%p2 st.global.u32 [%rd60], %r1;\n@%p1 "
+                           "ld.global.u32 %r60, [%rd60];",
                        32, 2),
                Race, "reads global memory that CTA number 0 wrote");
   EXPECT_EQ(runBody("red.global.add.u32 [%rd60], 1;", 32, 2).fault, "");
@@ -176,6 +177,16 @@ TEST(Order, CtasInGlobalMemory) {
                        "@%p1 st.global.u32 [%rd60], 1;",
                        32, 2),
                Race, "atomic operations of others");
+}
+
+TEST(Order, ThreadsInGlobalMemory) {
+  std::string address = "mad.wide.u32 %rd1, %r0, 4, %rd60; xor.b32 %r1, %r0, 32; mad.wide.u32 %rd2, %r1, 4, %rd60;\n"
+                        "st.global.u32 [%rd1], 7;\n";
+  EXPECT_FAULT(runBody(address + "bar.sync 0; st.global.u32 [%rd1], 8; ld.global.u32 %r60, [%rd2];", 64), Race,
+               "of this CTA wrote without a barrier");
+  EXPECT_EQ(runBody(address + "bar.sync 0; ld.global.u32 %r60, [%rd2];", 64).out[3], 7u);
+  EXPECT_FAULT(runBody("st.global.u32 [%rd60], %r0;"), Race, "a thread writes global memory that thread 0 of this CTA");
+  EXPECT_EQ(runBody("st.global.u32 [%rd60], 5;", 64).fault, "");
 }
 
 TEST(Order, ConstantReadsMeetNoWrites) {

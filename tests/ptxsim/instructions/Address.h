@@ -25,6 +25,11 @@ Place placeOf(uint64_t generic);
 /// `lane`. Throws Problem (Misaligned) if it is no multiple of `bytes`.
 Place addressOf(Warp &warp, const Instruction &instruction, int operand, int lane, uint32_t bytes);
 
+/// A lane of the warp, for the records of global memory.
+inline GlobalMemory::Accessor accessorOf(const Warp &warp, int lane) {
+  return {warp.cta.number, warp.thread(lane), warp.cta.ordering};
+}
+
 using LaneAddresses = std::array<uint64_t, 32>;
 
 /// Adds to the instruction's counts what an access of shared memory takes: `bytes` of each lane of `mask`.

@@ -40,7 +40,7 @@ void copyAsync(Warp &warp, const Instruction &i) {
       Place place = placeOf(from);
       if (place.space != Space::Global)
         throw Problem{FaultKind::OutOfBounds, "expects a global address to copy from", from};
-      std::memcpy(data, warp.cta.grid.memory.load(from, read, warp.cta.number), read);
+      warp.cta.grid.memory.load(from, read, accessorOf(warp, lane), false, data);
     }
     globalBytes += read;
     warp.cta.shared.beginCopy(to, bytes, {warp.thread(lane), warp.line()}, data);

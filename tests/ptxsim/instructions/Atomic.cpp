@@ -70,7 +70,7 @@ void change(Warp &warp, const Instruction &i) {
       shared[lane] = place.address;
       sharedLanes |= 1u << lane;
     } else if (place.space == Space::Global) {
-      at = warp.cta.grid.memory.exchange(place.address, bytes, warp.cta.number);
+      at = warp.cta.grid.memory.exchange(place.address, bytes, accessorOf(warp, lane));
       globalLanes |= 1u << lane;
     } else {
       throw Problem{FaultKind::OutOfBounds, "expects global or shared memory for an atomic operation", place.address};

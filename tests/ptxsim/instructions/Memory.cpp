@@ -33,7 +33,7 @@ void readBytes(Warp &warp, Place place, uint32_t bytes, int lane, bool constant,
   case Space::Parameter:
     return readParameter(warp, place.address, bytes, out);
   default:
-    std::memcpy(out, warp.cta.grid.memory.load(place.address, bytes, warp.cta.number, constant), bytes);
+    warp.cta.grid.memory.load(place.address, bytes, accessorOf(warp, lane), constant, out);
   }
 }
 
@@ -47,7 +47,7 @@ void writeBytes(Warp &warp, Place place, uint32_t bytes, int lane, const uint8_t
   case Space::Parameter:
     throw Problem{FaultKind::OutOfBounds, "a write to parameters", place.address};
   default:
-    std::memcpy(warp.cta.grid.memory.store(place.address, bytes, warp.cta.number), in, bytes);
+    warp.cta.grid.memory.store(place.address, bytes, accessorOf(warp, lane), in);
   }
 }
 
