@@ -181,10 +181,10 @@ void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor
                const runtime::Tensor &out, const runtime::Tensor &lse, const AttentionOptions &options);
 
 /// Compiles the kernels that `attention` would run over such tensors, and uploads the plan where they lie on a CUDA
-/// device; reads no element of them. Returns the bytes of workspace that `attention` takes: 0 on the CPU. Cheap where
-/// all is there.
+/// device; reads no element of them. An `out` without data stands for one whose rows lie one behind the other. Returns
+/// the bytes of workspace that `attention` takes: 0 on the CPU. Cheap where all is there.
 int64_t prepare(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
-                const AttentionOptions &options);
+                const AttentionOptions &options, const runtime::Tensor &out = {});
 
 /// What PlanOptions::target calls a CUDA device: "sm_90".
 std::string cudaTarget(int device);

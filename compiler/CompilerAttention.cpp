@@ -58,10 +58,10 @@ void attention(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor
 }
 
 int64_t prepare(const Plan &plan, const runtime::Tensor &q, const runtime::Tensor &k, const runtime::Tensor &v,
-                const AttentionOptions &options) {
+                const AttentionOptions &options, const runtime::Tensor &out) {
   return translated([&]() -> int64_t {
     if (!isOnHost(q))
-      return cuda::prepare({plan.impl->plan, programOf(plan)}, {q, k, v, {}, {}}, cudaOptions(options));
+      return cuda::prepare({plan.impl->plan, programOf(plan)}, {q, k, v, out, {}}, cudaOptions(options));
     cpu::prepare(plan.data(), programOf(plan), q, k, v, cpuOptions(options));
     return 0;
   });

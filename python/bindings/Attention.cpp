@@ -38,11 +38,12 @@ static void runAttention(const Plan &plan, const View &q, const View &k, const V
   attention(plan, q.tensor(), k.tensor(), v.tensor(), out.tensor(), lseTensor, options);
 }
 
-static int64_t runPrepare(const Plan &plan, const View &q, const View &k, const View &v, std::string features,
-                          std::string recipe, uintptr_t stream) {
+static int64_t runPrepare(const Plan &plan, const View &q, const View &k, const View &v, const std::optional<View> &out,
+                          std::string features, std::string recipe, uintptr_t stream) {
   AttentionOptions options = makeOptions(std::move(features), std::move(recipe), stream);
+  runtime::Tensor outTensor = out ? out->tensor() : runtime::Tensor();
   py::gil_scoped_release released;
-  return prepare(plan, q.tensor(), k.tensor(), v.tensor(), options);
+  return prepare(plan, q.tensor(), k.tensor(), v.tensor(), options, outTensor);
 }
 
 /// Whole numbers and scale of a group of the recipe int8.
@@ -58,8 +59,8 @@ void falloff::python::bindAttention(py::module_ &module) {
   module.def("attention", &runAttention, py::arg("plan"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("out"),
              py::arg("lse"), py::arg("scale"), py::arg("text_lengths"), py::arg("threads"), py::arg("features"),
              py::arg("recipe"), py::arg("stream"), py::arg("workspace"));
-  module.def("prepare", &runPrepare, py::arg("plan"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("features"),
-             py::arg("recipe"), py::arg("stream"));
+  module.def("prepare", &runPrepare, py::arg("plan"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("out"),
+             py::arg("features"), py::arg("recipe"), py::arg("stream"));
   module.def("cuda_target", &cudaTarget, Released(), py::arg("device"));
   module.def("print_kernel", &printKernel, Released(), py::arg("plan"), py::arg("dtype"), py::arg("stage"),
              py::arg("features"), py::arg("recipe"));

@@ -124,8 +124,7 @@ def attention(
             "lse", sums, "float32", (batch, heads, queries), _LSE_DIMENSIONS, queue
         )
     if 0 not in shape:
-        memory = _workspace(plan, tensors, options, queue, workspace)
-        call = _Call(plan, tensors, sums_view, options, queue, memory)
+        call = _Call(plan, tensors, sums_view, options, queue, workspace)
         call.run(result, target.permute(order), order)
     result = result if out is not None else _as_library_of(q, result, queue)
     if not return_lse:
@@ -140,6 +139,7 @@ def prepare(
     mask_or_plan: Mask | Plan,
     *,
     layout: str = "BSHD",
+    out: Any = None,
     features: str = "",
     recipe: str | None = None,
     stream: Any = None,
@@ -149,24 +149,32 @@ def prepare(
 
     After it ``attention`` with the same options allocates and waits for nothing on the device, as a
     CUDA graph that captures it needs. Arguments are those of ``attention``, and so are the errors;
-    the elements of q, k and v are not read.
+    no element of a tensor is read. Kernels depend on how rows lie in memory: without ``out`` they
+    are those for a result that torch or CuPy allocate.
 
     Returns the bytes that ``attention`` takes as ``workspace``; 0 on the CPU.
     """
-    _order(layout)
+    order = _order(layout)
     _check_options(None, 0, features)
-    queue = _queue({"q": q, "k": k, "v": v}, {}, stream, 0, features)
+    queue = _queue({"q": q, "k": k, "v": v}, {"out": out}, stream, 0, features)
     _check_recipe(recipe, queue)
     tensors = _views({"q": q, "k": k, "v": v}, layout, queue)
     plan = _plan(mask_or_plan, tensors)
     _check_plan(plan, tensors, layout)
     options = _Options(None, [], 0, features, recipe or "")
-    return _prepare(plan, tensors, options, queue)
+    if out is None:
+        return _prepare(plan, tensors, None, options, queue)
+    shape = (*tensors.q.shape[:3], tensors.v.shape[3])
+    laid = tuple(shape[axis] for axis in order)
+    target = _written("out", out, tensors.q.dtype, laid, _DIMENSIONS[layout], queue)
+    return _prepare(plan, tensors, target.permute(order), options, queue)
 
 
-def _prepare(plan: Plan, tensors: _Tensors, options: _Options, queue: Queue | None) -> int:
+def _prepare(
+    plan: Plan, tensors: _Tensors, out: View | None, options: _Options, queue: Queue | None
+) -> int:
     stream = 0 if queue is None else queue.stream
-    return _falloff.prepare(plan._impl, *tensors, options.features, options.recipe, stream)
+    return _falloff.prepare(plan._impl, *tensors, out, options.features, options.recipe, stream)
 
 
 class _Options(NamedTuple):
@@ -207,33 +215,13 @@ def _views(named: dict[str, Any], layout: str, queue: Queue | None) -> _Tensors:
     return tensors
 
 
-def _workspace(
-    plan: Plan, tensors: _Tensors, options: _Options, queue: Queue | None, given: Any
-) -> View | None:
-    """Memory for the kernels on a CUDA device; None where they need none."""
-    if queue is None:
-        return None
-    size = _prepare(plan, tensors, options, queue)
-    if given is None:
-        if size == 0:
-            return None
-        given = queue.empty("workspace", (size,), "uint8")
-    view = View.of(given, "workspace", queue.stream)
-    held = math.prod(view.shape) * view.item_size
-    if not view.is_contiguous or view.read_only:
-        raise ValueError("expects workspace as contiguous memory that may be written")
-    if held < size:
-        raise ValueError(f"expects workspace of at least {size:,} bytes, but got {held:,}")
-    return view
-
-
 class _Call(NamedTuple):
     plan: Plan
     tensors: _Tensors
     lse: View | None
     options: _Options
     queue: Queue | None
-    workspace: View | None
+    workspace: Any
 
     def run(self, result: Any, target: View, order: tuple[int, ...]) -> None:
         """Writes `result`, of which `target` is a view in (batch, tokens, heads, dim) order."""
@@ -265,8 +253,26 @@ class _Call(NamedTuple):
             features,
             recipe,
             0 if self.queue is None else self.queue.stream,
-            self.workspace,
+            self._memory(out),
         )
+
+    def _memory(self, out: View) -> View | None:
+        """What kernels of a CUDA device use while they run; None where they need nothing."""
+        if self.queue is None:
+            return None
+        size = _prepare(self.plan, self.tensors, out, self.options, self.queue)
+        given = self.workspace
+        if given is None:
+            if size == 0:
+                return None
+            given = self.queue.empty("workspace", (size,), "uint8")
+        view = View.of(given, "workspace", self.queue.stream)
+        held = math.prod(view.shape) * view.item_size
+        if not view.is_contiguous or view.read_only:
+            raise ValueError("expects workspace as contiguous memory that may be written")
+        if held < size:
+            raise ValueError(f"expects workspace of at least {size:,} bytes, but got {held:,}")
+        return view
 
 
 def _order(layout: str) -> tuple[int, ...]:

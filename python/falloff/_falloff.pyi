@@ -215,7 +215,14 @@ def attention(
     workspace: View | None,
 ) -> None: ...
 def prepare(
-    plan: Plan, q: View, k: View, v: View, features: str, recipe: str, stream: int
+    plan: Plan,
+    q: View,
+    k: View,
+    v: View,
+    out: View | None,
+    features: str,
+    recipe: str,
+    stream: int,
 ) -> int: ...
 def cuda_target(device: int) -> str: ...
 def print_kernel(plan: Plan, dtype: str, stage: str, features: str, recipe: str) -> str: ...

@@ -53,7 +53,9 @@ class Machine(ABC):
         out = self.empty(tuple(shape[axis] for axis in turn), inputs[0].dtype)
         lse = self.empty((batch, heads, queries), np.float32)
         if not self.torch:
-            size = falloff.prepare(q, k, v, plan, layout=layout, recipe=options.get("recipe"))
+            size = falloff.prepare(
+                q, k, v, plan, layout=layout, out=out, recipe=options.get("recipe")
+            )
             options["workspace"] = self.workspace(size)
         falloff.attention(
             q, k, v, plan, layout=layout, out=out, lse=lse, return_lse=True, **options

@@ -357,7 +357,7 @@ def call(
     options = {"layout": inputs.layout, "recipe": recipe, **inputs.options}
     if rng.random() < 0.3:
         options["stream"] = device.stream()
-    size = falloff.prepare(q, k, v, problem.plan, layout=inputs.layout, recipe=recipe)
+    size = falloff.prepare(q, k, v, problem.plan, layout=inputs.layout, recipe=recipe, out=out)
     workspace = device.empty((size,), np.uint8) if size else None
     result = falloff.attention(
         q, k, v, problem.plan, out=out, lse=lse, workspace=workspace, **options

@@ -214,6 +214,19 @@ def graphs() -> None:
                 assert found.tobytes() == call.device.take(expected).tobytes()
 
 
+def a_capture_that_writes_rows_apart() -> None:
+    """Another kernel serves them, which `prepare` brings if it is told of them."""
+    call = make()
+    out = call.device.put(np.zeros((1, TOKENS, HEADS, 2 * DIM + 1), BF16)[..., 1::2])
+    call.device.forget(out)
+    assert falloff.prepare(*call.arrays, call.plan, out=out) == 0
+    graph = Graph(call.device)
+    with graph:
+        falloff.attention(*call.arrays, call.plan, out=out, stream=graph.stream)
+    graph.replay()
+    call.check(out)
+
+
 def a_capture_of_what_is_not_prepared() -> None:
     """Neither a kernel nor a plan that is missing can be brought while a stream is captured."""
     mask = falloff.load("causal").bind(tokens=TOKENS)
