@@ -32,8 +32,8 @@ ADVICE = re.compile(r"\bwarning *[:#]|\(C\d{4}\)")
 
 # What still spills, and so many bytes a thread at most: to become empty.
 SPILLING = {
-    ("", "sm_86", 64): 24,
-    ("", "sm_89", 64): 24,
+    ("int8", "sm_80", 128): 8,
+    ("int8", "sm_90", 128): 8,
     ("int8", "sm_120", 128): 16,
     ("int8-fp8", "sm_90", 32): 32,
     ("int8-fp8", "sm_90", 256): 40,
