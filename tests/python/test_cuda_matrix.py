@@ -33,14 +33,22 @@ ADVICE = re.compile(r"\bwarning *[:#]|\(C\d{4}\)")
 # What still spills, and so many bytes a thread at most: to become empty.
 SPILLING = {
     ("int8", "sm_80", 128): 8,
+    ("int8", "sm_86", 128): 8,
+    ("int8", "sm_89", 128): 8,
     ("int8", "sm_90", 128): 8,
+    ("int8", "sm_100", 32): 16,
+    ("int8", "sm_100", 128): 16,
+    ("int8", "sm_103", 128): 16,
     ("int8", "sm_120", 128): 16,
+    ("int8-fp8", "sm_89", 256): 12,
     ("int8-fp8", "sm_90", 32): 32,
     ("int8-fp8", "sm_90", 256): 40,
+    ("int8-fp8", "sm_100", 32): 8,
     ("int8-fp8", "sm_100", 128): 8,
     ("int8-fp8", "sm_100", 256): 12,
+    ("int8-fp8", "sm_103", 32): 8,
     ("int8-fp8", "sm_103", 128): 8,
-    ("int8-fp8", "sm_103", 256): 12,
+    ("int8-fp8", "sm_103", 256): 28,
     ("int8-fp8", "sm_120", 224): 36,
 }
 
