@@ -11,7 +11,7 @@ namespace falloff::cuda {
 namespace {
 
 /// Numbers of cuda.h.
-constexpr int multiprocessorCount = 16, capabilityMajor = 75, capabilityMinor = 76, sharedBytesOptIn = 97;
+constexpr int capabilityMajor = 75, capabilityMinor = 76, sharedBytesOptIn = 97;
 constexpr int maxDynamicSharedBytes = 8, sharedMemoryCarveout = 9, maxThreadsPerBlock = 0;
 constexpr unsigned nonBlockingStream = 1;
 constexpr int jitErrorLog = 5, jitErrorLogBytes = 6;
@@ -154,7 +154,6 @@ Device::Device(int ordinal) : api(Driver::shared()), number(ordinal) {
   };
   computeCapability = attribute(capabilityMajor) * 10 + attribute(capabilityMinor);
   blockSharedBytes = attribute(sharedBytesOptIn);
-  processors = attribute(multiprocessorCount);
   target = architectureFor(computeCapability);
   if (!target) {
     std::string known;

@@ -72,7 +72,6 @@ public:
   int architecture() const { return target; }          ///< that kernels are compiled for, one of `deviceArchitectures`
   bool runsCubins() const;                             ///< of that architecture; else PTX alone
   int sharedBytes() const { return blockSharedBytes; } ///< the most that one CTA may have
-  int multiprocessors() const { return processors; }
   const Driver &driver() const { return api; }
 
   /// Makes the device's context current for calls of the driver while it lives.
@@ -115,7 +114,7 @@ private:
   void giveBack(uint64_t address);
 
   const Driver &api;
-  int number = 0, device = 0, computeCapability = 0, target = 0, blockSharedBytes = 0, processors = 0;
+  int number = 0, device = 0, computeCapability = 0, target = 0, blockSharedBytes = 0;
   std::string model;
   void *context = nullptr;
   Stream uploads = nullptr; ///< waits for no other stream, and none waits for it

@@ -40,9 +40,6 @@ class Kernel:
     instructions: list[Instruction] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)  # to the index of what follows
 
-    def matching(self, pattern: re.Pattern[str]) -> list[Instruction]:
-        return [each for each in self.instructions if pattern.match(each.opcode)]
-
     def main_loops(self) -> list[list[Instruction]]:
         """The innermost loops that hold matrix instructions, each in the order of addresses."""
         follows = [self._following(index) for index in range(len(self.instructions))]
