@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from falloff import _falloff
+
 # FlashAttention-2's published forward rate, head dimension 128, bf16, TFLOP/s: (devices' names,
 # compute capability, rate). A bar is nine tenths of it.
 FLASH_ATTENTION_2 = [
@@ -39,7 +41,7 @@ class Gpu:
         self.properties = torch.cuda.get_device_properties(0)
         self.name: str = self.properties.name
         self.architecture = 10 * self.properties.major + self.properties.minor
-        self.target = f"sm_{self.architecture}"
+        self.target = _falloff.cuda_target(0)  # of which kernels it takes: sm_86 for 8.7
         self.flush = torch.empty(2 * self.properties.L2_cache_size, dtype=torch.int8, device="cuda")
 
     def describe(self) -> dict[str, Any]:

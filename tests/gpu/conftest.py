@@ -31,6 +31,10 @@ def pytest_cmdline_main(config: pytest.Config) -> Iterator[None]:
     for name in ("FALLOFF_DISABLE_CACHE", "FALLOFF_DUMP_DIR", "FALLOFF_LOG_LEVEL"):
         os.environ.pop(name, None)
     if driver := config.getoption("--driver"):
+        if config.getoption("--golden"):
+            raise pytest.UsageError(
+                f"expects --golden with a GPU, but got the driver {driver}; drop --driver"
+            )
         ctypes.CDLL(str(Path(driver).resolve()), ctypes.RTLD_GLOBAL)
         os.environ["FALLOFF_CUDA_IMAGE"] = "ptx"  # all that a simulated driver takes
     with tempfile.TemporaryDirectory(prefix="falloff-gpu-tests-") as folder:

@@ -138,5 +138,5 @@ def test_two_devices(torch_machine: Machine) -> None:
         out = falloff.attention(*(x.to("cuda:1") for x in (q, k, v)), plan)
     assert out.device == torch.device("cuda:1")
     assert torch.equal(out.cpu(), expected.cpu())
-    with pytest.raises(ValueError, match="device"):
+    with pytest.raises(ValueError, match="expects k on cuda:0, where q lies, but got cuda:1"):
         falloff.attention(q, k.to("cuda:1"), v, plan)

@@ -102,6 +102,18 @@ PLANTED = {
   ret;
 }
 """,
+    # Half of a warp leaves, and the other half comes to a barrier of whole warps.
+    "synccheck": """
+.visible .entry planted(.param .u64 data) {
+  .reg .u32 %t;
+  .reg .pred %p;
+  mov.u32 %t, %tid.x;
+  setp.ge.u32 %p, %t, 48;
+  @%p exit;
+  bar.sync 0;
+  ret;
+}
+""",
     # A word that nobody has written is read.
     "initcheck": """
 .visible .entry planted(.param .u64 data) {

@@ -307,10 +307,10 @@ def output(
 
 
 def check(
-    problem: Problem, inputs: Inputs, recipe: str | None, architecture: int, out: Any, lse: Any
+    problem: Problem, inputs: Inputs, recipe: str | None, target: str, out: Any, lse: Any
 ) -> None:
     """Holds results, (batch, queries, heads, value dim) and (batch, heads, queries) or None, of a
-    device against float64."""
+    device, whose kernels are those of `target`, against float64."""
     alive = inputs.alive[:, :, None, None]
     k, v = (np.where(alive, x, 0).astype(x.dtype) for x in (inputs.k, inputs.v))
     scale = inputs.options["scale"]
@@ -318,7 +318,7 @@ def check(
     if recipe is None:
         exact = exact_attention.attention(inputs.q, k, v, inputs.pairs, scale)
     else:
-        groups = groups_of_keys(problem.plan, inputs, recipe, architecture)
+        groups = groups_of_keys(problem.plan, inputs, recipe, target)
         exact = int8_model.attention(
             inputs.q, k, v, inputs.pairs, scale, inputs.alive, groups, rounds_values=fp8
         )
@@ -326,11 +326,11 @@ def check(
 
 
 def groups_of_keys(
-    plan: falloff.Plan, inputs: Inputs, recipe: str, architecture: int
+    plan: falloff.Plan, inputs: Inputs, recipe: str, target: str
 ) -> int8_model.Groups:
     """Which keys share a scale: as the kernel's blocks cut the plan's tiles."""
     source = _falloff.print_cuda_kernel(
-        plan._impl, f"sm_{architecture}", inputs.dtype, recipe, inputs.q.shape[3], True
+        plan._impl, target, inputs.dtype, recipe, inputs.q.shape[3], True
     )
     block = re.search(r"constexpr int keyBlock = (\d+);", source)
     assert block
@@ -367,13 +367,16 @@ def call(
     assert [device.raw(x, 0).tobytes() for x in (q, k, v)] == before, "an input was written"
     found = inputs.turned(device.take(out))
     sums = None if lse is None else device.take(lse)
-    check(problem, inputs, recipe, device.architecture(), found, sums)
+    check(problem, inputs, recipe, _falloff.cuda_target(device.device), found, sums)
 
 
-def check_counts(device: Device) -> None:
+def check_counts(device: Device, *, keeps: bool) -> None:
+    """Of a call whose plan keeps a tile or none."""
     counted = [counts for counts in device.counts() if counts["kernel"] == "falloff_attention"]
     assert counted, "no kernel ran"
     for counts in counted:
+        products = sum(counts["mainLoop"]["matrix"].values())
+        assert products > 0 or not keeps, "no matrix instruction ran in a loop"
         conflicts = counts["mainLoop"]["conflicts"]
         assert conflicts == 0, f"{conflicts} bank conflicts in the main loop"
 
@@ -389,11 +392,12 @@ def run(seed: int) -> Report:
     problem = random_problem(rng, seed)
     recipe, architecture = random_recipe(rng)
     inputs = random_inputs(rng, problem, recipe)
+    rows = [row for table in rows_of(problem.plan) for row in table]
     device = simulated_cuda.device(architecture)
     device.reset()
     try:
         call(device, rng, problem, inputs, recipe)
-        check_counts(device)
+        check_counts(device, keeps=any(rows))
     except BaseException as error:
         error.add_note(
             f"seed {seed}, {problem.kind}, sm_{architecture}, recipe {recipe}, {inputs.dtype}, "
@@ -401,7 +405,6 @@ def run(seed: int) -> Report:
             f"{sorted(inputs.flags)}\n{problem.told}\n{device.fault()}"
         )
         raise
-    rows = [row for table in rows_of(problem.plan) for row in table]
     return Report(
         kind=problem.kind,
         recipe=recipe,
