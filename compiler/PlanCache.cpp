@@ -128,9 +128,11 @@ runtime::Plan readOrMake(const std::string &key, const std::function<runtime::Pl
   std::shared_ptr<DiskCache> disk = DiskCache::shared();
   if (!disk)
     return make();
-  if (std::optional<std::string> bytes = disk->find(EntryKind::Plan, key))
+  if (std::optional<std::string> bytes = disk->find(EntryKind::Plan, key)) {
     if (std::optional<runtime::Plan> plan = runtime::readPlan(*bytes))
       return std::move(*plan);
+    log(runtime::LogLevel::Warning, "an entry of the cache is no plan, and is made again");
+  }
   double start = workedSeconds();
   runtime::Plan plan = make();
   keep(*disk, key, plan, workedSeconds() - start);

@@ -148,7 +148,9 @@ void DiskCache::giveUpWriting(const std::string &why) {
                                "; going on without (FALLOFF_CACHE_DIR names another folder)");
 }
 
-std::optional<std::string> DiskCache::find(EntryKind kind, std::string_view key) {
+std::optional<std::string> DiskCache::find(EntryKind kind, std::string_view key) { return read(kind, key, true); }
+
+std::optional<std::string> DiskCache::read(EntryKind kind, std::string_view key, bool warns) {
   std::string path = pathOf(kind, key, ".entry");
   std::optional<std::string> file;
   if (trust() == Trust::Given)
@@ -159,7 +161,9 @@ std::optional<std::string> DiskCache::find(EntryKind kind, std::string_view key)
     return std::nullopt;
   std::optional<std::string_view> value = readEntry(*file, key);
   if (!value) {
-    log(LogLevel::Info, "'" + path + "' is not a whole entry for its key, and will be made again");
+    if (warns)
+      log(LogLevel::Warning, "expects a whole entry of the cache, but got a damaged file '" + path + "'; the " +
+                                 nameOf(kind) + " is made again");
     return std::nullopt;
   }
   ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0); // used now; of no matter where it is refused
@@ -208,7 +212,7 @@ std::string DiskCache::getOrMake(EntryKind kind, std::string_view key, const std
                                  " of the cache in '" + root + "' for too long; making it here as well");
     else if (taken.error() != 0)
       log(LogLevel::Info, "no lock in the cache in '" + root + "': " + textOf(taken.error()));
-    if (std::optional<std::string> found = find(kind, key)) // while waiting
+    if (std::optional<std::string> found = read(kind, key, false)) // while waiting; `find` has warned of damage
       return std::move(*found);
     Made made = make();
     store(kind, key, made.value, made.source);

@@ -2,9 +2,9 @@
 //
 // The cache on disk, shared by all processes of a user. README.md says what lies where and why.
 //
-// A look-up finds a whole entry for exactly its key or nothing: what is cut short, changed, foreign or of another
-// version is a miss, and made again. Trouble with the disk is never an error of the caller's: it is one warning, and
-// the process goes on without.
+// A look-up finds a whole entry for exactly its key or nothing: what is cut short, changed or foreign is a miss, made
+// again with one warning that names the file. Another version's entries have other names. Trouble with the disk is
+// never an error of the caller's: it is one warning, and the process goes on without.
 #ifndef FALLOFF_RUNTIME_DISKCACHE_H
 #define FALLOFF_RUNTIME_DISKCACHE_H
 
@@ -86,6 +86,7 @@ public:
 private:
   std::string pathOf(EntryKind kind, std::string_view key, const char *extension) const;
   std::string lockOf(EntryKind kind, std::string_view key) const;
+  std::optional<std::string> read(EntryKind kind, std::string_view key, bool warns);
   enum class Trust : uint8_t { Unknown, Given, Refused }; ///< Unknown: there is no folder yet
   Trust examine(std::string &fault) const;
   Trust trust();

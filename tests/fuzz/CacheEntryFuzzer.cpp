@@ -10,6 +10,7 @@
 #include "tests/fuzz/Check.h"
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ struct Cache {
   std::string file;
 
   Cache() {
+    ::setenv("FALLOFF_LOG_LEVEL", "off", 1); // nearly every input is damage, which is warned of
     const char *memory = "/dev/shm";
     std::filesystem::path root = ::access(memory, W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
     folder = root / ("falloff-fuzz-cache-" + std::to_string(::getpid()));

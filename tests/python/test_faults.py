@@ -174,7 +174,7 @@ def test_a_cache_that_goes_away(tmp_path: Path, expected: bytes) -> None:
 
 
 def test_another_version_s_cache(tmp_path: Path, expected: bytes) -> None:
-    """Entries of another layout under our names, and files nobody knows: misses, made again."""
+    """Entries of another layout, which have our names by damage alone, and files nobody knows."""
     folder = tmp_path / "cache"
     run(ATTEND, FALLOFF_CACHE_DIR=str(folder))
     entries = sorted(folder.glob("*/*.entry"))
@@ -186,7 +186,10 @@ def test_another_version_s_cache(tmp_path: Path, expected: bytes) -> None:
         file.with_suffix(".future").write_bytes(b"what a later version keeps beside it")
     (folder / "graphs").mkdir()
     (folder / "graphs" / "one").write_text("of a later version")
-    assert run(ATTEND, FALLOFF_CACHE_DIR=str(folder)) == (expected, [])
+    out, log = run(ATTEND, FALLOFF_CACHE_DIR=str(folder))
+    assert out == expected
+    assert len(log) == len(entries)  # one warning a file
+    assert all(any(f"damaged file '{file}'" in line for line in log) for file in entries)
     assert sorted(folder.glob("*/*.entry")) == entries
     assert all(file.read_bytes()[8] == 1 for file in entries)  # made again
     assert (folder / "graphs" / "one").exists()

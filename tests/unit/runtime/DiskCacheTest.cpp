@@ -108,6 +108,13 @@ TEST(DiskCache, CorruptEntriesAreMadeAgain) {
     EXPECT_EQ(cache.getOrMake(EntryKind::Kernel, "key", [] { return DiskCache::Made{"again", {}}; }), "again");
     EXPECT_EQ(cache.find(EntryKind::Kernel, "key"), "again");
   }
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << flipped;
+  std::string said = runCaptured([&] {
+                       cache.getOrMake(EntryKind::Kernel, "key", [] { return DiskCache::Made{"again", {}}; });
+                       return 0;
+                     }).second;
+  EXPECT_EQ(said, "falloff: warning: expects a whole entry of the cache, but got a damaged file '" + path.string() +
+                      "'; the kernel is made again\n");
   fs::remove(path);
   fs::create_directory(path); // where a file should be
   EXPECT_FALSE(cache.find(EntryKind::Kernel, "key"));
