@@ -124,12 +124,40 @@ def test_options_that_do_not_go_together(capsys) -> None:
     assert "expects --target cpu with --emit llvm, but got sm_90" in error(
         capsys, "--target", "sm_90", "--emit", "llvm"
     )
-    assert "with --emit ptx, but got cpu" in error(capsys, "--emit", "ptx")
+    assert "expects --target to be one of sm_80, sm_86, " in error(capsys, "--emit", "ptx")
+    assert "sm_120 with --emit ptx, but got cpu" in error(capsys, "--emit", "ptx")
     assert "expects a dtype of bf16 or fp16 for sm_90, but got 'fp32'" in error(
         capsys, "--target", "sm_90", "--dtype", "fp32", "--emit", "cuda"
     )
     assert "sm_89" in error(capsys, "--target", "sm_80", "--recipe", "int8-fp8", "--emit", "cuda")
     assert "choose from" in error(capsys, "--target", "sm_70", "--emit", "cuda")
+
+
+@pytest.mark.parametrize("target", ["cpu", "sm_80"])
+@pytest.mark.parametrize("stage", ["mask", "schedule"])
+def test_options_of_kernels_are_refused_where_none_is_printed(capsys, target, stage) -> None:
+    stages = "cuda, ptx, cubin, sass, json" if target == "sm_80" else "mlir, llvm, asm"
+    for recipe in ("int8", "int8-fp8"):
+        assert f"expects --emit to be one of {stages} with --recipe, but got {stage}" in error(
+            capsys, "--target", target, "--recipe", recipe, "--emit", stage
+        )
+    message = error(capsys, "--target", target, "--features", "avx2", "--emit", stage)
+    assert ("with --features, but got " if target == "cpu" else "expects --target cpu") in message
+
+
+@pytest.mark.parametrize("stage", ["cuda", "ptx", "json"])
+def test_devices_have_no_features_of_processors(capsys, stage: str) -> None:
+    assert "expects --target cpu with --features avx2, but got sm_90" in error(
+        capsys, "--target", "sm_90", "--features", "avx2", "--emit", stage
+    )
+
+
+@pytest.mark.parametrize(("head_dim", "aligned"), [(30, False), (36, False), (40, True)])
+def test_rows_are_aligned_as_contiguous_tensors_have_them(capsys, head_dim, aligned) -> None:
+    options = ["--target", "sm_80", "--head-dim", str(head_dim)]
+    source = out(capsys, *options, "--emit", "cuda")
+    assert ("any strides" in source.splitlines()[2]) is not aligned
+    assert json.loads(out(capsys, *options, "--emit", "json"))["aligned"] is aligned
 
 
 def test_plans_are_searched_for_a_device() -> None:

@@ -141,12 +141,14 @@ def add_kernel_options(
         default="native",
         help="vector instructions that kernels may use",
     )
+    values = "; int8-fp8: on CUDA devices, v and its weights to e4m3 as well"
     parser.add_argument(
         "--recipe",
         type=partial(_recipe, recipes),
         choices=recipes,
         metavar="|".join(recipes),
-        help="round q and k to int8; without it they are multiplied in their own type",
+        help="round q and k to int8; without it they are multiplied in their own type"
+        + (values if "int8-fp8" in recipes else ""),
     )
 
 

@@ -64,6 +64,19 @@ def compile_(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     devices = arguments.target != "cpu"
+    if devices and arguments.features != "native":
+        raise ValueError(
+            f"expects --target cpu with --features {arguments.features}, but got "
+            f"{arguments.target}, which has none to choose from"
+        )
+    given = {"--features": arguments.features != "native", "--recipe": arguments.recipe is not None}
+    for option, is_given in given.items():
+        if is_given and arguments.emit in _STAGES:
+            stages = ", ".join(_CUDA_STAGES if devices else _CPU_STAGES)
+            raise ValueError(
+                f"expects --emit to be one of {stages} with {option}, but got {arguments.emit}, "
+                "which is the same for all"
+            )
     if devices and arguments.emit in _CPU_STAGES:
         raise ValueError(
             f"expects --target cpu with --emit {arguments.emit}, but got {arguments.target}; "
@@ -71,7 +84,8 @@ def _check(arguments: argparse.Namespace) -> None:
         )
     if not devices and arguments.emit in _CUDA_STAGES:
         raise ValueError(
-            f"expects --target {', '.join(TARGETS[1:])} with --emit {arguments.emit}, but got cpu"
+            f"expects --target to be one of {', '.join(TARGETS[1:])} with --emit {arguments.emit}, "
+            "but got cpu"
         )
     if arguments.emit == "cubin" and arguments.output is None and sys.stdout.isatty():
         raise ValueError(
@@ -80,10 +94,16 @@ def _check(arguments: argparse.Namespace) -> None:
         )
 
 
+def _aligned(head_dim: int) -> bool:
+    """Whether rows of contiguous tensors, of two bytes a number, begin on 16 bytes."""
+    return head_dim % 8 == 0
+
+
 def _device_kernel(mask: Mask, arguments: argparse.Namespace) -> str | bytes:
     plan = mask.plan(**commands.plan_options(arguments))._impl
     head_dim = commands.head_dim(arguments)
-    choice = (arguments.target, arguments.dtype, arguments.recipe or "", head_dim, True)
+    aligned = _aligned(head_dim)
+    choice = (arguments.target, arguments.dtype, arguments.recipe or "", head_dim, aligned)
     if arguments.emit == "cuda":
         return _falloff.print_cuda_kernel(plan, *choice)
     if arguments.emit == "sass":
@@ -107,6 +127,7 @@ def _report(
         "dtype": arguments.dtype,
         "recipe": arguments.recipe,
         "head_dim": commands.head_dim(arguments),
+        "aligned": _aligned(commands.head_dim(arguments)),
         "nvrtc": kernel.nvrtc_version,
         "seconds": kernel.seconds,
         "source_bytes": len(kernel.source.encode()),
