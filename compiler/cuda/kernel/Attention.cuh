@@ -23,10 +23,11 @@ public:
     if (last().keyLane >= 0)
       values.copyValues(stage, last().keyLane, tokens);
     commitCopies();
+    const Step next = cursor.after(last());
 #pragma unroll
     for (int i = 0; i + 1 < stages; ++i)
       steps[i] = steps[i + 1];
-    last() = cursor.next();
+    last() = next;
     if (last().keyLane >= 0)
       tokens.load(a.keyTokens + last().keyLane, MissingTokens(a));
   }
@@ -49,20 +50,12 @@ private:
   __device__ Step &last() { return steps[stages - 1]; }
 };
 
-/// Where no scores are made they are 0: registers that may hold something from before would be taken all the time.
-__device__ inline void clear(float (&scores)[rowTiles][keyBlock / 8][4]) {
-#pragma unroll
-  for (int i = 0; i < rowTiles * keyBlock / 2; ++i)
-    scores[i / (keyBlock / 2)][i / 4 % (keyBlock / 8)][i % 4] = 0;
-  asm volatile(""); // a branch of its own, and not 64 moves before it
-}
-
 /// Visits every block of the piece. On return no copy is in flight, and no one reads shared memory.
 __device__ inline void attend(const AttentionArguments &a, Pipeline &pipeline, Scores &scores, const Values &values,
                               Softmax &softmax, float (&outputs)[rowTiles][valueDim / 8][4]) {
-  int stage = 0;
   // The steps below 0 begin the copies of the first blocks and do nothing else.
   for (int n = -stages; n < 0 || pipeline.steps[0].keyLane >= 0; ++n) {
+    const int stage = unsigned(n) % stages; // worked out anew: registers are scarce
     const bool works = n >= 0, masks = works && !pipeline.steps[0].isWhole();
     Kept kept;
     if (masks)
@@ -70,12 +63,12 @@ __device__ inline void attend(const AttentionArguments &a, Pipeline &pipeline, S
 
     waitForCopies<Pipeline::pending>(); // K of this block
     __syncthreads();                    // ... of every thread; and all have left the stage that V goes to
-    pipeline.advanceValues(stage == 0 ? stages - 1 : stage - 1);
+    pipeline.advanceValues(unsigned(n - 1) % stages);
     float weights[rowTiles][keyBlock / 8][4];
     if (works)
       scores.multiply(weights, stage);
     else
-      clear(weights);
+      scores.skip(weights);
     if (masks)
       applyMask(weights, kept);
 
@@ -86,7 +79,6 @@ __device__ inline void attend(const AttentionArguments &a, Pipeline &pipeline, S
       softmax.weigh(weights, outputs, scores);
       values.multiply(outputs, weights, stage);
     }
-    stage = stage + 1 == stages ? 0 : stage + 1;
   }
   waitForCopies<0>();
   __syncthreads();

@@ -8,7 +8,7 @@ public:
   using KeyTile = SharedTile<keyBlock, headDim>;
   static constexpr int depth = headDim / 32; ///< products that one score takes
   static constexpr int warpBytes = (rowTiles * depth + 1) * 512, queryBytes = warps * warpBytes;
-  static constexpr int keyBytes = KeyTile::bytes + 128; ///< a stage: numbers, then the scale of each group
+  static constexpr int keyBytes = KeyTile::bytes + 128; ///< a stage: numbers, the scale of each group, placeAt()
 
   /// `queries` is where the block of queries lies, `keys` the ring of stages.
   __device__ Scores(const AttentionArguments &a, int keyHead, unsigned queries, unsigned keys)
@@ -21,6 +21,8 @@ public:
   __device__ void prepareQueries(const AttentionArguments &) const {
     const int firstLane = planOf(a).pieces[blockIdx.x].firstLane;
     const unsigned fragments = fragmentsOf(threadId());
+    if (threadId() == 0)
+      storeShared(placeAt(), unsigned(place));
 #pragma unroll 1
     for (int index = 0; index < 2 * rowTiles; ++index) {
       const int rowTile = index / 2, half = index % 2;
@@ -48,7 +50,7 @@ public:
   __device__ void copyKeys(int stage, int keyLane, const Tokens &) const {
     constexpr int chunks = KeyTile::chunks, rowsAtOnce = threads / chunks;
     const int thread = threadIdAnew(), chunk = thread % chunks;
-    const long long lane = firstLaneOf(a, place) + keyLane;
+    const long long lane = firstLaneOf(a, __float_as_int(loadSharedFloat(placeAt()))) + keyLane;
     const unsigned to = keys + stage * keyBytes;
 #pragma unroll
     for (int first = 0; first < keyBlock; first += rowsAtOnce) {
@@ -118,6 +120,11 @@ public:
   __device__ float factor(int rowTile, int half) const {
     return fmaxf(loadSharedFloat(scaleOf(threadIdAnew(), 2 * rowTile + half)) * keyScale, leastFactor);
   }
+  /// In place of `multiply` in steps that only copy: nothing of the step before lives on.
+  __device__ void skip(float (&scores)[rowTiles][keyBlock / 8][4]) {
+    clear(scores);
+    keyScale = 0;
+  }
   /// What is added to the natural log-sum-exp of a row: scores of smoothed keys lack it.
   __device__ float shift(int rowTile, int half) const { return a.lse ? loadSharedFloat(logSumOf(rowTile, half)) : 0; }
 
@@ -142,6 +149,8 @@ private:
           scores[row / 2][j][e] = scale != scale ? scale : scores[row / 2][j][e];
     }
   }
+  /// Where `place` waits for the loop, which has no register left for it.
+  __device__ unsigned placeAt() const { return keys + KeyTile::bytes + 16; }
   /// Operands of a thread, 512 bytes apart: [row tile][product].
   __device__ unsigned fragmentsOf(int thread) const { return queries + thread / 32 * warpBytes + thread % 32 * 16; }
   /// The scale of a thread's row in powers of two, behind the operands of its warp.

@@ -73,6 +73,8 @@ public:
       }
     }
   }
+  /// In place of `multiply` in steps that only copy: nothing of the step before lives on.
+  __device__ void skip(float (&scores)[rowTiles][keyBlock / 8][4]) const { clear(scores); }
   /// What turns a score of this lane into powers of two; above 0.
   __device__ float factor(int, int) const { return scale; }
   /// What is added to the natural log-sum-exp of a row.

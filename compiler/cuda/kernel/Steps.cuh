@@ -25,27 +25,27 @@ struct Step {
 class StepCursor {
 public:
   __device__ explicit StepCursor(const AttentionArguments &a)
-      : a(a), run(planOf(a).pieces[blockIdx.x].firstRun), keyLane(0), keyLaneEnd(0), test(0) {}
+      : a(a), run(planOf(a).pieces[blockIdx.x].firstRun), keyLaneEnd(0) {}
 
-  /// The next block; there is none past the last.
-  __device__ Step next() {
-    while (keyLane >= keyLaneEnd) {
+  /// The block after another one, which at first and past the last is none.
+  __device__ Step after(Step step) {
+    step = {step.keyLane + keyBlock, step.test()};
+    while (step.keyLane >= keyLaneEnd) {
       const PlanTable &plan = planOf(a);
       const RowPiece &piece = plan.pieces[blockIdx.x];
-      if (run == piece.lastRun)
+      if (run == piece.lastRun) {
+        keyLaneEnd = 0;
         return {-1, 0};
+      }
       const unsigned long long bits = plan.runs[run++];
       const int first = int(bits & 0xfffffff), last = int(bits >> 28 & 0xfffffff);
-      keyLane = max(first, piece.firstTile) * a.keyStride;
       keyLaneEnd = min(last, piece.lastTile) * a.keyStride;
-      test = unsigned(bits >> 56);
+      step = {max(first, piece.firstTile) * a.keyStride, unsigned(bits >> 56)};
     }
-    keyLane += keyBlock;
-    return {keyLane - keyBlock, test};
+    return step;
   }
 
 private:
   const AttentionArguments &a;
-  int run, keyLane, keyLaneEnd;
-  unsigned test;
+  int run, keyLaneEnd; ///< of the present run
 };
