@@ -30,7 +30,6 @@ LIBRARY = [path.stem for path in PATTERNS]
 ADVICE = re.compile(r"\bwarning *[:#]|\(C\d{4}\)")
 
 
-
 @dataclass(frozen=True)
 class Job:
     """One kernel. The pattern `radial` in large tiles has blocks of 128 queries; those of the
