@@ -375,7 +375,7 @@ std::string FunctorWriter::end(bool isQuery) {
 
 std::string FunctorWriter::write() {
   std::string contains = this->contains(), allowed = this->allowed(); // they decide what ends hold
-  std::string text = "// Segments:";
+  std::string text = program.segments.empty() ? "// no tile of this plan is tested" : "// Segments:";
   for (size_t number = 0; number < program.segments.size(); ++number) {
     const SetProgram::SegmentInfo &segment = program.segments[number];
     text += (number ? ", " : " ") + std::to_string(number) + (segment.name.empty() ? "" : " " + segment.name) + "(";

@@ -80,8 +80,13 @@ def _entry(found: _falloff.CacheEntry) -> Entry:
 
 
 def _what(kind: str, key: str) -> str:
-    """One line of a key, whose own lines say who made it, then what it is."""
+    """One line of a key, whose own lines say who made it, then what it is.
+
+    That of a CUDA device's kernel is one line: what it is, then the hash of its source.
+    """
     lines = key.splitlines()
+    if kind == "kernel" and len(lines) == 1:
+        return key.rpartition(", source ")[0]
     if len(lines) < 3:
         return ""
     if kind == "plan":

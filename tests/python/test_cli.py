@@ -285,6 +285,8 @@ def test_help_and_version(run) -> None:
         result = run(*command, "--help")
         assert (result.code, result.err) == (0, "")
         assert "usage: falloff" in result.out
+    assert "default: schedule" in run("compile", "--help").out
+    assert "benchmarks.gpu" in run("bench", "--help").out
     assert run("--version").out == f"falloff {falloff.__version__}\n"
 
 

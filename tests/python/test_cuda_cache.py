@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +14,7 @@ import falloff
 import pytest
 from falloff import _falloff
 from falloff._find_cuda import find_nvrtc
+from falloff.cli import main
 
 import cuda_scenarios
 import simulated_cuda
@@ -70,7 +72,9 @@ def runs() -> None:
 
 
 @pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
-def test_an_image_that_the_driver_refuses_is_compiled_anew(tmp_path: Path) -> None:
+def test_an_image_that_the_driver_refuses_is_compiled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     broken = {"FALLOFF_NVRTC": str(build(tmp_path))}
     cache = {"FALLOFF_CACHE_DIR": str(tmp_path / "cache")}
 
@@ -81,6 +85,11 @@ def test_an_image_that_the_driver_refuses_is_compiled_anew(tmp_path: Path) -> No
 
     run(is_refused, **broken)
     (entry,) = _falloff.cache_entries(tmp_path / "cache")
+    monkeypatch.setenv("FALLOFF_CACHE_DIR", cache["FALLOFF_CACHE_DIR"])
+    assert main(["cache", "ls"]) == 0
+    line = capsys.readouterr().out.splitlines()[0]
+    what = r"attention of bf16, D \d+.* for sm_80, PTX by NVRTC [\d.]+"
+    assert re.fullmatch(rf"kernel .*  {what}", line)
     run(runs)  # finds what the first left, and replaces it
     (again,) = _falloff.cache_entries(tmp_path / "cache")
     assert again.key == entry.key

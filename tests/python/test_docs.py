@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
@@ -67,6 +68,16 @@ def readme_scope() -> dict[str, object]:
     """The README's tensors, which it leaves to the reader."""
     tensor = np.zeros((1, 21 * 30 * 52, 1, 8), np.float32)
     return {"q": tensor, "k": tensor, "v": tensor}
+
+
+def test_the_readme_defines_what_it_runs_on_a_gpu() -> None:
+    """It needs a GPU, so it is not run here: but each name in it is one that a reader has."""
+    texts = [block.text for block in blocks(ROOT / "README.md") if block.language == "text"]
+    (snippet,) = (text for text in texts if "torch.cuda.graph" in text)
+    names = [node for node in ast.walk(ast.parse(snippet)) if isinstance(node, ast.Name)]
+    made = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    assert {name.id for name in names} - made == {"torch", "falloff", "mask", "range"}
+    assert "import torch\n" in snippet
 
 
 def test_there_is_something_to_run() -> None:

@@ -32,6 +32,7 @@ def test_a_machine_where_falloff_works(capsys: pytest.CaptureFixture[str]) -> No
         assert line in out.splitlines()
     assert out.endswith("everything that was checked works\n")
     assert out.count("right: off by") == 2
+    assert out.count("(on the CPU: at most ") == 2
     for word in ("llvm", "kernels     for", "nvrtc", "driver", "writable"):
         assert word in out
 
@@ -240,6 +241,32 @@ def test_a_library_that_does_not_load(tmp_path: Path) -> None:
     found = search(tmp_path / "site-packages", FALLOFF_NVRTC=str(broken))
     assert not found["found"]
     assert str(broken) in found["problem"]
+
+
+def test_a_named_nvrtc_that_does_not_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "nope.so"
+    monkeypatch.setenv("FALLOFF_NVRTC", str(file))
+    assert main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("nvrtc "))
+    assert lines[at] == (
+        "nvrtc       FAILED: not found (kernels for NVIDIA devices need it): "
+        f"{file}: cannot open shared object file: No such file or directory; looked in"
+    )
+    assert lines[at + 1] == f"            FALLOFF_NVRTC: {file}"
+    assert lines[-1] == "a check failed"
+
+
+def test_no_nvrtc_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = _find_cuda.Library(looked=["loader: libnvrtc.so.13"])
+    monkeypatch.setattr(_find_cuda, "find_nvrtc", lambda: missing)
+    assert main(["doctor"]) == 0
+    line = "nvrtc       not found (kernels for NVIDIA devices need it), looked in"
+    assert line in capsys.readouterr().out.splitlines()
 
 
 def test_nothing_is_linked() -> None:

@@ -24,7 +24,8 @@ def add_bench(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "bench",
         help="time a pattern's attention and dense attention at a size",
-        description="Times a pattern's attention and dense attention on random tensors.",
+        description="Times a pattern's attention and dense attention on random tensors, on the "
+        "CPU. In the repository, python -m benchmarks.gpu times them on a CUDA device.",
     )
     sizes.add_pattern(parser)
     sizes.add_sizes(parser)

@@ -35,8 +35,8 @@ def add_compile(subparsers: Subparsers) -> None:
         "--emit",
         choices=[*_STAGES, *_CPU_STAGES, *_CUDA_STAGES],
         default="schedule",
-        help="mlir, llvm and asm: of the CPU's kernels; cuda, ptx, cubin, sass and json (what the "
-        "compiler reports): of those of a CUDA device",
+        help="default: schedule; mlir, llvm and asm: of the CPU's kernels; cuda, ptx, cubin, sass "
+        "and json (what the compiler reports): of those of a CUDA device",
     )
     parser.add_argument(
         "--json", action="store_const", const="json", dest="emit", help="as --emit json"

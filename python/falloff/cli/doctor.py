@@ -27,7 +27,7 @@ def add_doctor(subparsers: Subparsers) -> None:
         "doctor",
         help="check that Falloff works on this machine, and say what it found",
         description="Names versions, processor features, caches and CUDA libraries, and runs one "
-        "tiny kernel against attention in float64. Exits 1 if a check failed.",
+        "tiny kernel a type on the CPU against attention in float64. Exits 1 if a check failed.",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=doctor)
@@ -48,7 +48,11 @@ def examine() -> dict[str, Any]:
         "cuda": _cuda(),
         "kernels": [_kernel(dtype) for dtype in _TOLERANCE],
     }
-    report["ok"] = report["cache"]["ok"] and all(kernel["ok"] for kernel in report["kernels"])
+    report["ok"] = (
+        report["cache"]["ok"]
+        and not _fails(report["cuda"]["nvrtc"])
+        and all(kernel["ok"] for kernel in report["kernels"])
+    )
     return report
 
 
@@ -101,6 +105,12 @@ def _cache() -> dict[str, Any]:
 def _cuda() -> dict[str, Any]:
     driver, devices = _find_cuda.find_driver()
     return {"nvrtc": vars(_find_cuda.find_nvrtc()), "driver": vars(driver) | {"devices": devices}}
+
+
+def _fails(library: dict[str, Any]) -> bool:
+    """Whether a library is one that the user named and that is of no use: none at all is fine."""
+    named = any(place.startswith("FALLOFF_") for place in library["looked"])
+    return named and bool(library["problem"])
 
 
 # ---- one kernel
@@ -189,18 +199,23 @@ def _cache_text(report: dict[str, Any]) -> list[str]:
 def _cuda_text(report: dict[str, Any]) -> list[str]:
     lines = []
     for name, library in report["cuda"].items():
-        if library["found"]:
-            text = f"{library['version']}, {library['path']} ({library['source']})"
-        else:
-            text = "not found (kernels for NVIDIA devices need it), looked in"
-        if library["problem"]:
-            text += f"; {library['problem']}"
-        lines.append(_line(name, text))
+        lines.append(_line(name, _library_text(library)))
         if not library["found"]:
             lines += [_line("", place) for place in library["looked"]]
         for device in library.get("devices", ()):
             lines.append(_line("device", device))
     return lines
+
+
+def _library_text(library: dict[str, Any]) -> str:
+    problem = library["problem"]
+    if library["found"]:
+        text = f"{library['version']}, {library['path']} ({library['source']})"
+        text += f"; {problem}" if problem else ""
+    else:
+        text = "not found (kernels for NVIDIA devices need it)"
+        text += f": {problem}; looked in" if problem else ", looked in"
+    return f"FAILED: {text}" if _fails(library) else text
 
 
 def _kernels_text(report: dict[str, Any]) -> list[str]:
@@ -210,6 +225,6 @@ def _kernels_text(report: dict[str, Any]) -> list[str]:
         text = f"{verdict}: off by {kernel['error']:.1e}" if kernel["error"] is not None else ""
         if kernel["problem"]:
             text = f"FAILED: {kernel['problem']}"
-        bar = f"at most {kernel['bar']:.0e} from attention in float64"
+        bar = f"on the CPU: at most {kernel['bar']:.0e} from attention in float64"
         lines.append(_line(kernel["dtype"], f"{text} ({bar})"))
     return lines

@@ -242,6 +242,14 @@ TEST(CudaFunctor, DensePatternsTestNothing) {
   EXPECT_NE(emitFunctor(program).find("functorTests = true"), std::string::npos);
 }
 
+TEST(CudaFunctor, PlansWithoutTestsSaySo) {
+  SetProgram program; // as emitSource makes one: of no segments, all pairs
+  program.nodes.resize(1);
+  program.contains = 0;
+  EXPECT_EQ(emitFunctor(program).rfind("// no tile of this plan is tested\nconstexpr bool functorTests = false;\n", 0),
+            0u);
+}
+
 TEST(CudaFunctor, NamesAreIdentifiers) {
   std::vector<std::string> texts;
   for (const char *axis : {"int", "segment", "low0", "0", "a.b-c$", "__device__", "über", "_", "x__y"}) {
