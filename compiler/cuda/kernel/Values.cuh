@@ -48,7 +48,7 @@ public:
       }
     }
   }
-  /// Columns `2 j` of outputs are still to be multiplied by this.
+  /// Columns 8 j + 2 (lane % 4) and the next of outputs are still to be multiplied by this.
   __device__ float2 columnScale(const AttentionArguments &, int) const { return {1, 1}; }
 
 private:
