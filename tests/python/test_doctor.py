@@ -243,13 +243,17 @@ def test_a_library_that_does_not_load(tmp_path: Path) -> None:
     assert str(broken) in found["problem"]
 
 
-def test_a_named_nvrtc_that_does_not_open(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_named_nvrtc_that_does_not_open(tmp_path: Path) -> None:
+    """In a process of its own: one that has an NVRTC keeps it."""
     file = tmp_path / "nope.so"
-    monkeypatch.setenv("FALLOFF_NVRTC", str(file))
-    assert main(["doctor"]) == 1
-    lines = capsys.readouterr().out.splitlines()
+    done = subprocess.run(
+        [sys.executable, "-m", "falloff", "doctor"],
+        env=dict(os.environ, FALLOFF_NVRTC=str(file)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("nvrtc "))
     assert lines[at] == (
         "nvrtc       FAILED: not found (kernels for NVIDIA devices need it): "
