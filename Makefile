@@ -12,6 +12,7 @@ FUZZ := build/fuzz
 LLVM_BIN := $(or $(LLVM_BIN),/usr/lib/llvm-22/bin)
 PYTHON_BIN := .venv/bin
 VIDEO ?=
+JOBS ?= $(shell nproc)
 
 .PHONY: help demo check bench fuzz setup setup-system setup-python build lint format docs clean distclean
 .PHONY: check-all check-lit check-unit check-python check-asan build-asan wheel check-wheel gpu-bundle check-gpu-bundle
@@ -71,13 +72,13 @@ check-lit: build
 	@cd $(BUILD) && ctest --output-on-failure --label-regex lit
 
 check-unit: build
-	@cd $(BUILD) && ctest --output-on-failure --label-exclude lit
+	@cd $(BUILD) && ctest --output-on-failure --parallel $(JOBS) --label-exclude lit
 
 check-python: build
 	@$(PYTHON_BIN)/python -m pytest -q
 
 check-asan: build-asan
-	@cd $(ASAN) && ctest --output-on-failure
+	@cd $(ASAN) && ctest --output-on-failure --parallel $(JOBS)
 
 wheel: setup-python
 	@bash scripts/build-wheel.sh
