@@ -52,19 +52,17 @@ class Machine(ABC):
         shape = (batch, queries, heads, inputs[2].shape[3])
         out = self.empty(tuple(shape[axis] for axis in turn), inputs[0].dtype)
         lse = self.empty((batch, heads, queries), np.float32)
-        if not self.torch:
-            size = falloff.prepare(
-                q, k, v, plan, layout=layout, out=out, recipe=options.get("recipe")
-            )
-            options["workspace"] = self.workspace(size)
+        recipe = options.get("recipe")
+        size = falloff.prepare(q, k, v, plan, layout=layout, out=out, recipe=recipe)
+        options["workspace"] = self.workspace(size)
         falloff.attention(
             q, k, v, plan, layout=layout, out=out, lse=lse, return_lse=True, **options
         )
         return self.get(out).transpose(turn), self.get(lse)
 
     def workspace(self, size: int) -> Any:
-        """Bytes that nobody has written, of machines whose tensors are not of a library."""
-        raise NotImplementedError
+        """Bytes that nobody has written; None where the tensors' library gives them."""
+        return None
 
 
 class TorchMachine(Machine):

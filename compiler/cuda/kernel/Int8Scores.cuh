@@ -123,6 +123,7 @@ public:
   /// In place of `multiply` in steps that only copy: nothing of the step before lives on.
   __device__ void skip(float (&scores)[rowTiles][keyBlock / 8][4]) {
     clear(scores);
+    asm volatile(""); // as Scores.cuh has it
     keyScale = 0;
   }
   /// What is added to the natural log-sum-exp of a row: scores of smoothed keys lack it.

@@ -57,10 +57,9 @@ __device__ inline unsigned columnsFirst(int firstRow, int lane = laneId()) {
   return Tile::offset(firstRow + lane % 8 + lane / 16 * 8, lane / 8 % 2);
 }
 
-/// Clears scores where none are made: registers that may hold something from before would be taken all the time.
+/// Scores before the first product, or where none are made.
 __device__ inline void clear(float (&scores)[rowTiles][keyBlock / 8][4]) {
 #pragma unroll
   for (int i = 0; i < rowTiles * keyBlock / 2; ++i)
     scores[i / (keyBlock / 2)][i / 4 % (keyBlock / 8)][i % 4] = 0;
-  asm volatile(""); // a branch of its own, and not 64 moves before it
 }

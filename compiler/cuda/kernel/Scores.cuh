@@ -48,13 +48,7 @@ public:
   /// Scores of this warp's queries and the block in a stage, times factor() in powers of two.
   __device__ void multiply(float (&scores)[rowTiles][keyBlock / 8][4], int stage) const {
     const unsigned lane = keys + stage * keyBytes + keyLane;
-#pragma unroll
-    for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
-#pragma unroll
-      for (int j = 0; j < keyBlock / 8; ++j)
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-          scores[rowTile][j][i] = 0;
+    clear(scores);
 #pragma unroll
     for (int k = 0; k < headDim / 16; ++k) {
       unsigned a[rowTiles][4];
@@ -73,8 +67,12 @@ public:
       }
     }
   }
-  /// In place of `multiply` in steps that only copy: nothing of the step before lives on.
-  __device__ void skip(float (&scores)[rowTiles][keyBlock / 8][4]) const { clear(scores); }
+  /// In place of `multiply` in steps that only copy: registers that may hold something from before would be taken all
+  /// the time.
+  __device__ void skip(float (&scores)[rowTiles][keyBlock / 8][4]) const {
+    clear(scores);
+    asm volatile(""); // a branch of its own, and not 64 moves before it
+  }
   /// What turns a score of this lane into powers of two; above 0.
   __device__ float factor(int, int) const { return scale; }
   /// What is added to the natural log-sum-exp of a row.

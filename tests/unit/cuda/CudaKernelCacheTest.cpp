@@ -6,6 +6,7 @@
 #include "compiler/cuda/KernelTable.h"
 #include "runtime/DiskCache.h"
 #include "runtime/cuda/Nvrtc.h"
+#include "tests/unit/cuda/CausalProgram.h"
 #include "gtest/gtest.h"
 #include <algorithm>
 #include <cstdlib>
@@ -21,22 +22,6 @@ using runtime::DiskCache;
 using runtime::EntryKind;
 
 namespace {
-
-/// Causal over one axis.
-SetProgram causal(const std::string &axis = "token") {
-  SetProgram program;
-  program.segments = {{"", {axis}}};
-  program.coordinates = {{0, 0, -1}};
-  program.extentTable = 0;
-  SetNode past;
-  past.kind = SetKind::Interval;
-  past.segment = past.coordinate = past.query = 0;
-  past.table = 1;
-  past.high = 2;
-  program.nodes = {past};
-  program.contains = 0;
-  return program;
-}
 
 KernelShape shapeFor(int architecture, int64_t headDim) {
   KernelRequest request;

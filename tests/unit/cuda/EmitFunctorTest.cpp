@@ -9,6 +9,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "tests/unit/cuda/CausalProgram.h"
 #include "tests/unit/cuda/HostFunctors.h"
 #include "tests/unit/passes/RandomPattern.h"
 #include "tests/unit/passes/RandomProgram.h"
@@ -170,22 +171,6 @@ TEST(CudaFunctor, RandomPatternsMeanWhatTheReferenceSays) {
         ASSERT_EQ(out[q * tokens + k], reference.contains(q, k) | allowed << 1) << q << ", " << k;
       }
   }
-}
-
-/// Causal over one axis.
-SetProgram causal(const std::string &axis) {
-  SetProgram program;
-  program.segments = {{"", {axis}}};
-  program.coordinates = {{0, 0, -1}};
-  program.extentTable = 0;
-  SetNode past;
-  past.kind = SetKind::Interval;
-  past.segment = past.coordinate = past.query = 0;
-  past.table = 1;
-  past.high = 2;
-  program.nodes = {past};
-  program.contains = 0;
-  return program;
 }
 
 TEST(CudaFunctor, TextIsShort) {

@@ -568,4 +568,20 @@ const std::string &kernelPtx(const KernelShape &shape, int32_t architecture, boo
 
 KernelResult runCase(const KernelCase &test) { return Case(test).run(); }
 
+KernelCase caseOf(const KernelRequest &request) {
+  KernelCase test;
+  test.architecture = request.architecture;
+  test.shape = kernelShape(request);
+  test.headDim = int(request.headDim);
+  test.valueDim = int(request.valueDim);
+  test.queryTile = int(request.queryCapacity);
+  test.keyTile = int(request.keyCapacity);
+  test.queries = 150;
+  test.keys = 230;
+  test.scale = 1 / std::sqrt(float(request.headDim));
+  return test;
+}
+
+double unitOf(const KernelCase &test) { return std::ldexp(1, test.shape.element == Element::BF16 ? -8 : -11); }
+
 } // namespace falloff::cuda

@@ -59,6 +59,12 @@ const std::string &kernelPtx(const KernelShape &shape, int32_t architecture, boo
 
 KernelResult runCase(const KernelCase &test);
 
+/// Some tiles of the kernel that serves a request, nothing special.
+KernelCase caseOf(const KernelRequest &request);
+
+/// Half the distance from 1 to the next number of the tensors' type.
+double unitOf(const KernelCase &test);
+
 } // namespace falloff::cuda
 
 #endif

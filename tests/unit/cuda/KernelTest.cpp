@@ -12,25 +12,16 @@ namespace {
 /// Two tiles of queries by four of keys at head dimension 64, nothing special.
 KernelCase plainCase(int headDim = 64, int valueDim = 64, bool aligned = true, int queryTile = 128, int keyTile = 64,
                      int32_t architecture = 80, Element element = Element::BF16) {
-  KernelCase test;
-  test.architecture = architecture;
-  test.shape = kernelShape({architecture, element, Arithmetic::Plain, aligned, headDim, valueDim, queryTile, keyTile});
-  test.headDim = headDim;
-  test.valueDim = valueDim;
-  test.queryTile = queryTile;
-  test.keyTile = keyTile;
+  KernelCase test = caseOf({architecture, element, Arithmetic::Plain, aligned, headDim, valueDim, queryTile, keyTile});
   test.queries = 200;
-  test.keys = 230;
-  test.scale = 1 / std::sqrt(float(headDim));
   return test;
 }
 
 /// Weights and outputs round once each to the tensors' type.
 void expectRight(const KernelCase &test) {
   const KernelResult result = runCase(test);
-  const double unit = test.shape.element == Element::BF16 ? std::ldexp(1, -8) : std::ldexp(1, -11);
   EXPECT_EQ(result.wrong, "");
-  EXPECT_LT(result.outputError, 1.5 * unit);
+  EXPECT_LT(result.outputError, 1.5 * unitOf(test));
   EXPECT_LT(result.lseError, 2e-5);
 }
 

@@ -16,24 +16,14 @@ constexpr Arithmetic recipes[] = {Arithmetic::Int8, Arithmetic::Int8Fp8};
 
 KernelCase caseOf(Arithmetic arithmetic, int headDim = 64, int valueDim = 64, bool aligned = true, int queryTile = 128,
                   int keyTile = 64, int32_t architecture = 89, Element element = Element::BF16) {
-  KernelCase test;
-  test.architecture = architecture;
-  test.shape = kernelShape({architecture, element, arithmetic, aligned, headDim, valueDim, queryTile, keyTile});
-  test.headDim = headDim;
-  test.valueDim = valueDim;
-  test.queryTile = queryTile;
-  test.keyTile = keyTile;
-  test.queries = 150;
-  test.keys = 230;
-  test.scale = 1 / std::sqrt(float(headDim));
-  return test;
+  return caseOf(KernelRequest{architecture, element, arithmetic, aligned, headDim, valueDim, queryTile, keyTile});
 }
 
 /// Against rounded tensors: with 16-bit weights, as KernelTest. A weight in e4m3 is off by 2^-4 of itself at most, or
 /// by 2^-10 / 112 of the largest where it is subnormal.
 KernelResult expectRight(const KernelCase &test) {
   const KernelResult result = runCase(test);
-  const double unit = test.shape.element == Element::BF16 ? std::ldexp(1, -8) : std::ldexp(1, -11);
+  const double unit = unitOf(test);
   const bool fp8 = test.shape.arithmetic == Arithmetic::Int8Fp8;
   EXPECT_EQ(result.wrong, "");
   EXPECT_LT(result.outputError, 1.5 * unit + (fp8 ? std::ldexp(1, -4) : 0));
