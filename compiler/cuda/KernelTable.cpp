@@ -66,14 +66,20 @@ bool chooseRing(const Machine &machine, KernelShape &shape, int32_t keys) {
   return false;
 }
 
-/// Kernels that a block of 64 keys would leave a register or two short, as NVRTC 13.0 assigns them; the tests of the
-/// compile matrix found them. e4m3 takes more where mma.sync has none of its own and ptxas unpacks it to halves.
-bool isCrowded(const KernelShape &shape, int32_t architecture) {
-  const int32_t columns = std::max(shape.headDim, shape.valueDim), generation = architecture / 10;
-  if (shape.arithmetic == Arithmetic::Int8)
-    return generation == 10 && columns == 128;
-  return shape.arithmetic == Arithmetic::Int8Fp8 && (generation == 9 || generation == 10) &&
-         (columns <= 128 || columns == 256);
+/// Keys of a block at most: 64, or 32 for tiles of few keys. Where one of the two would leave a kernel a register or
+/// two short, as NVRTC 13.0 assigns them, it is the other; the tests of the compile matrix found which. e4m3 takes more
+/// where mma.sync has none of its own and ptxas unpacks it to halves.
+int32_t mostKeys(const KernelShape &shape, const KernelRequest &request) {
+  const int32_t columns = std::max(shape.headDim, shape.valueDim), generation = request.architecture / 10;
+  if (shape.arithmetic == Arithmetic::Int8Fp8 && (generation == 9 || generation == 10)) {
+    if (columns == 224)
+      return 64;
+    if (columns <= 128 || columns == 256)
+      return 32;
+  }
+  if (shape.arithmetic == Arithmetic::Int8 && generation == 10 && columns == 128)
+    return 32;
+  return request.keyCapacity > 32 ? 64 : 32;
 }
 
 } // namespace
@@ -99,7 +105,7 @@ KernelShape kernelShape(const KernelRequest &request) {
   const bool wide = std::max(shape.headDim, shape.valueDim) > 128;
   const int32_t queriesOfWarp = wide || shape.queryBlock == 64 ? 16 : 32;
   shape.threads = shape.queryBlock / queriesOfWarp * 32;
-  const int32_t keys = request.keyCapacity > 32 && !isCrowded(shape, request.architecture) ? 64 : 32;
+  const int32_t keys = mostKeys(shape, request);
   const bool isPlain = shape.arithmetic == Arithmetic::Plain;
   const bool isLight = shape.arithmetic != Arithmetic::Int8Fp8 && // whose sums have two levels
                        (queriesOfWarp == 16 || (isPlain && std::max(shape.headDim, shape.valueDim) <= 32));
