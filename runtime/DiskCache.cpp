@@ -118,7 +118,7 @@ std::string DiskCache::findProblem() const {
   constexpr std::string_view key = "whether files can be written";
   for (EntryKind kind : {EntryKind::Kernel, EntryKind::Plan})
     if (why.empty()) {
-      std::string path = pathOf(kind, key, ".entry");
+      std::string path = pathOf(kind, key);
       if (int error = replaceFile(path, {writeEntry(key, "")}))
         why = "'" + std::string(nameOf(kind)) + "s': " + textOf(error);
       else
@@ -151,7 +151,7 @@ void DiskCache::giveUpWriting(const std::string &why) {
 std::optional<std::string> DiskCache::find(EntryKind kind, std::string_view key) { return read(kind, key, true); }
 
 std::optional<std::string> DiskCache::read(EntryKind kind, std::string_view key, bool warns) {
-  std::string path = pathOf(kind, key, ".entry");
+  std::string path = pathOf(kind, key);
   std::optional<std::string> file;
   if (trust() == Trust::Given)
     file = readFile(path);
@@ -162,8 +162,8 @@ std::optional<std::string> DiskCache::read(EntryKind kind, std::string_view key,
   std::optional<std::string_view> value = readEntry(*file, key);
   if (!value) {
     if (warns)
-      log(LogLevel::Warning, "expects a whole entry of the cache, but got a damaged file '" + path + "'; the " +
-                                 nameOf(kind) + " is made again");
+      log(LogLevel::Warning, "expects a whole entry of the cache, but got a damaged file '" + path +
+                                 "', which counts as none: the " + nameOf(kind) + " has to be made again");
     return std::nullopt;
   }
   ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0); // used now; of no matter where it is refused
@@ -180,7 +180,7 @@ bool DiskCache::store(EntryKind kind, std::string_view key, std::string_view val
   int error = 0;
   if (!source.text.empty())
     error = replaceFile(pathOf(kind, key, source.extension), {source.text});
-  std::string path = pathOf(kind, key, ".entry"), file = writeEntry(key, value);
+  std::string path = pathOf(kind, key), file = writeEntry(key, value);
   if (error == 0)
     error = replaceFile(path, {file});
   if (error == ENOENT) { // someone removed the folders

@@ -46,6 +46,9 @@ public:
 
   const std::string &folder() const { return root; }
 
+  /// Where the entry of a key lies, if there is one; or what lies beside it.
+  std::string pathOf(EntryKind kind, std::string_view key, const char *extension = ".entry") const;
+
   /// The value of a key, which now counts as used.
   std::optional<std::string> find(EntryKind kind, std::string_view key);
 
@@ -84,7 +87,6 @@ public:
   Removed trim(int64_t maxBytes);
 
 private:
-  std::string pathOf(EntryKind kind, std::string_view key, const char *extension) const;
   std::string lockOf(EntryKind kind, std::string_view key) const;
   std::optional<std::string> read(EntryKind kind, std::string_view key, bool warns);
   enum class Trust : uint8_t { Unknown, Given, Refused }; ///< Unknown: there is no folder yet

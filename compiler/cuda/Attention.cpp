@@ -5,10 +5,12 @@
 #include "compiler/cuda/Attention.h"
 #include "compiler/cuda/KernelCache.h"
 #include "compiler/cuda/KernelTable.h"
+#include "runtime/Log.h"
 #include "runtime/PlanLayout.h"
 #include "runtime/Recipe.h"
 #include "runtime/Settings.h"
 #include "runtime/TensorCheck.h"
+#include "runtime/cuda/Nvrtc.h"
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -148,16 +150,26 @@ KernelSpec specFor(const Schedule &schedule, const KernelRequest &request, const
 }
 
 /// An image from disk may be damaged in a way that its checksum does not show, such as by another driver: the driver
-/// refuses it, and it is compiled anew.
+/// refuses it, and it is compiled anew. One that NVRTC made just now would become the same again.
 const LoadedKernel &load(Device &device, const KernelSpec &spec, Stream stream) {
+  std::shared_ptr<const KernelImage> image = kernelOnce(spec);
+  std::string refused;
   try {
-    return device.load(kernelOnce(spec), stream);
+    return device.load(image, stream);
   } catch (const DriverError &error) {
-    if (error.status != Status::invalidImage && error.status != Status::noBinaryForDevice &&
-        error.status != Status::invalidPtx)
+    if (image->file.empty() || (error.status != Status::invalidImage && error.status != Status::noBinaryForDevice &&
+                                error.status != Status::invalidPtx))
       throw;
+    refused = "expects a kernel that runs, but got '" + image->file + "': " + error.what();
   }
-  return device.load(kernelAnew(spec), stream);
+  std::shared_ptr<const KernelImage> anew;
+  try {
+    anew = kernelAnew(spec);
+  } catch (const NvrtcError &error) {
+    throw NvrtcError(refused + "\nand it cannot be compiled anew: " + error.what());
+  }
+  log(runtime::LogLevel::Warning, refused.substr(0, refused.find('\n')) + "; it was compiled anew");
+  return device.load(anew, stream);
 }
 
 Ready makeReady(const Schedule &schedule, const AttentionTensors &tensors, const Options &options) {

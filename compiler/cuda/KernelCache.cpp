@@ -9,9 +9,12 @@
 #include "runtime/Log.h"
 #include "runtime/MemoryCache.h"
 #include "runtime/Settings.h"
+#include "runtime/cuda/Driver.h"
 #include "runtime/cuda/Nvrtc.h"
 #include <chrono>
 #include <cstdio>
+#include <map>
+#include <tuple>
 #include <vector>
 
 namespace falloff::cuda {
@@ -71,27 +74,99 @@ BuiltKernel build(const KernelSpec &spec, std::string source, bool toPtx) {
 
 DiskCache::Made bytesOf(BuiltKernel built) { return {writeImage(built.image), {std::move(built.source), ".cu"}}; }
 
+/// An entry's value as the kernel that was asked for; none, with a warning that names its file, where it is another or
+/// none at all.
+std::shared_ptr<const KernelImage> imageOf(const KernelSpec &spec, bool toPtx, const std::string &bytes,
+                                           const std::string &file) {
+  std::optional<KernelImage> image = readImage(bytes);
+  if (!image || image->architecture != spec.architecture || image->isPtx != toPtx) {
+    log(LogLevel::Warning, "expects a kernel for " + targetOf(spec) + " in the cache, but got another value in '" +
+                               file + "', which counts as none: the kernel has to be made again");
+    return nullptr;
+  }
+  image->file = file;
+  return std::make_shared<KernelImage>(std::move(*image));
+}
+
+/// A key, but for the version of NVRTC, which stands between.
+std::pair<std::string, std::string> keyEnds(const KernelSpec &spec, const std::string &source, bool toPtx) {
+  return {describe(spec.shape) + " for " + targetOf(spec) + ", " + (toPtx ? "PTX" : "cubin") + " by NVRTC ",
+          ", source " + runtime::hash128(source).hex()};
+}
+
+/// The keys of a kernel by whichever NVRTC, the best last: the newest of those that the driver's CUDA covers. Files
+/// that are no entries, since the kernel may have been in one of them, go into `damaged`.
+std::vector<std::string> keysOnDisk(const DiskCache &disk, const KernelSpec &spec, const std::string &source,
+                                    bool toPtx, std::vector<std::string> &damaged) {
+  const auto [before, after] = keyEnds(spec, source, toPtx);
+  const int driver = Driver::knownMajor();
+  std::map<std::tuple<bool, int, int>, std::string> keys;
+  for (const DiskCache::Entry &entry : disk.entries()) {
+    if (entry.kind != EntryKind::Kernel)
+      continue;
+    const std::string &key = entry.key, file = disk.folder() + "/kernels/" + entry.name + ".entry";
+    if (disk.pathOf(EntryKind::Kernel, key) != file)
+      damaged.push_back(file);
+    int major = 0, minor = 0;
+    if (key.size() > before.size() + after.size() && key.compare(0, before.size(), before) == 0 &&
+        key.compare(key.size() - after.size(), after.size(), after) == 0 &&
+        std::sscanf(key.c_str() + before.size(), "%d.%d", &major, &minor) == 2)
+      keys[{driver == 0 || major <= driver, major, minor}] = key;
+  }
+  std::vector<std::string> found;
+  for (auto &[merit, key] : keys)
+    found.push_back(std::move(key));
+  return found;
+}
+
+/// A kernel that any NVRTC left on disk, for a machine that has none. Where there is none, `error` and where it was
+/// looked for in vain.
+std::shared_ptr<const KernelImage> loadWithoutNvrtc(DiskCache &disk, const KernelSpec &spec, const std::string &source,
+                                                    bool toPtx, const NvrtcError &error) {
+  std::vector<std::string> damaged, keys = keysOnDisk(disk, spec, source, toPtx, damaged);
+  for (; !keys.empty(); keys.pop_back()) {
+    std::string file = disk.pathOf(EntryKind::Kernel, keys.back());
+    std::optional<std::string> bytes = disk.find(EntryKind::Kernel, keys.back());
+    if (std::shared_ptr<const KernelImage> image = bytes ? imageOf(spec, toPtx, *bytes, file) : nullptr) {
+      log(LogLevel::Info, "took '" + keys.back() + "' from '" + file + "', since there is no NVRTC");
+      return image;
+    }
+    damaged.push_back(file);
+  }
+  std::string message = std::string(error.what()) + "; nor is there " + describe(spec.shape) + " for " +
+                        targetOf(spec) + " in the cache in '" + disk.folder() + "'";
+  for (size_t at = 0; at < damaged.size(); ++at)
+    message += (at == 0 ? ", which has damaged files: '" : ", '") + damaged[at] + "'";
+  throw NvrtcError(message);
+}
+
 /// From disk, else from NVRTC; `anew`: never from disk.
 std::shared_ptr<const KernelImage> load(const KernelSpec &spec, bool toPtx, bool anew) {
   auto start = std::chrono::steady_clock::now();
-  std::string source = emitSource(spec.shape, spec.program);
+  std::string source = emitSource(spec.shape, spec.program), key;
   std::shared_ptr<DiskCache> disk = DiskCache::shared();
   if (!disk || !runtime::dumpFolder().empty())
     return std::make_shared<KernelImage>(build(spec, std::move(source), toPtx).image);
-  std::string key = kernelKey(spec, source, toPtx, Nvrtc::shared().version());
+  try {
+    key = kernelKey(spec, source, toPtx, Nvrtc::shared().version());
+  } catch (const NvrtcError &error) {
+    if (anew)
+      throw;
+    return loadWithoutNvrtc(*disk, spec, source, toPtx, error);
+  }
   if (!anew) {
-    bool isNew = false;
+    std::shared_ptr<const KernelImage> made;
     std::string bytes = disk->getOrMake(EntryKind::Kernel, key, [&] {
-      isNew = true;
-      return bytesOf(build(spec, source, toPtx));
+      BuiltKernel built = build(spec, source, toPtx);
+      made = std::make_shared<KernelImage>(built.image);
+      return bytesOf(std::move(built));
     });
-    std::optional<KernelImage> image = readImage(bytes);
-    if (image && image->architecture == spec.architecture && image->isPtx == toPtx) {
-      if (!isNew)
-        report("loaded", spec, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-      return std::make_shared<KernelImage>(std::move(*image));
+    if (made)
+      return made;
+    if (std::shared_ptr<const KernelImage> image = imageOf(spec, toPtx, bytes, disk->pathOf(EntryKind::Kernel, key))) {
+      report("loaded", spec, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      return image;
     }
-    log(LogLevel::Warning, "an entry of the cache is no kernel of a device, and is compiled again");
   }
   BuiltKernel built = build(spec, std::move(source), toPtx);
   auto image = std::make_shared<KernelImage>(built.image);
@@ -126,8 +201,8 @@ runtime::Hash128 memoryKey(const KernelSpec &spec, bool toPtx) {
 } // namespace
 
 std::string kernelKey(const KernelSpec &spec, const std::string &source, bool toPtx, const std::string &nvrtcVersion) {
-  return describe(spec.shape) + " for " + targetOf(spec) + ", " + (toPtx ? "PTX" : "cubin") + " by NVRTC " +
-         nvrtcVersion + ", source " + runtime::hash128(source).hex();
+  const auto [before, after] = keyEnds(spec, source, toPtx);
+  return before + nvrtcVersion + after;
 }
 
 BuiltKernel buildKernel(const KernelSpec &spec, bool toPtx) {

@@ -30,10 +30,12 @@ struct BuiltKernel {
 BuiltKernel buildKernel(const KernelSpec &spec, bool toPtx);
 
 /// A kernel in the form that FALLOFF_CUDA_IMAGE names, or PTX where the device needs that. The first thread that asks
-/// loads or compiles it while others wait, and of all processes one compiles it. Throws as `buildKernel` does.
+/// loads or compiles it while others wait, and of all processes one compiles it. Where there is no NVRTC it is what any
+/// other left on disk. Throws as `buildKernel` does.
 std::shared_ptr<const KernelImage> kernelOnce(const KernelSpec &spec);
 
 /// For an image that came from disk and that the driver does not take: compiles it, and replaces it in both caches.
+/// Throws as `buildKernel` does.
 std::shared_ptr<const KernelImage> kernelAnew(const KernelSpec &spec);
 
 /// The key on disk: what the kernel is, and who compiled it for what. With the source's hash instead of the source.

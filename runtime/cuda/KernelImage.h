@@ -34,6 +34,7 @@ struct KernelImage {
   int32_t architecture = 0; ///< 80, 86, 89, 90, 100, 103, 120
   bool isPtx = false;
   std::string code; ///< cubin, or PTX text
+  std::string file; ///< the entry of the cache that it was read from; empty: it was not. No part of its bytes
 };
 
 /// An image as bytes, and back; none if they are no image that this version writes. They hold the shape and the code

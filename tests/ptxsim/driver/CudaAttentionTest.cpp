@@ -359,7 +359,7 @@ TEST_F(CudaAttention, ADamagedEntryOfTheCacheIsCompiledAnew) {
   std::string key = cuda::kernelKey(spec, cuda::emitSource(spec.shape, nullptr), true, cuda::Nvrtc::shared().version());
   std::shared_ptr<runtime::DiskCache> disk = runtime::DiskCache::shared();
   ASSERT_NE(disk, nullptr);
-  cuda::KernelImage damaged{spec.shape, spec.architecture, true, ".version 9.0\n.target sm_90\nno code"};
+  cuda::KernelImage damaged{spec.shape, spec.architecture, true, ".version 9.0\n.target sm_90\nno code", ""};
   ASSERT_TRUE(disk->store(runtime::EntryKind::Kernel, key, cuda::writeImage(damaged), {"", ".cu"}));
 
   Shape shape;

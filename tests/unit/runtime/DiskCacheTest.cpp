@@ -114,7 +114,7 @@ TEST(DiskCache, CorruptEntriesAreMadeAgain) {
                        return 0;
                      }).second;
   EXPECT_EQ(said, "falloff: warning: expects a whole entry of the cache, but got a damaged file '" + path.string() +
-                      "'; the kernel is made again\n");
+                      "', which counts as none: the kernel has to be made again\n");
   fs::remove(path);
   fs::create_directory(path); // where a file should be
   EXPECT_FALSE(cache.find(EntryKind::Kernel, "key"));
