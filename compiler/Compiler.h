@@ -167,7 +167,7 @@ struct AttentionOptions {
   std::string features; ///< "native" or empty, "avx512vnni", "avx512", "avx2", "generic"
   // On CUDA devices alone.
   void *stream = nullptr;     ///< a CUstream, which is a cudaStream_t; null: the device's default stream
-  void *workspace = nullptr;  ///< on the tensors' device, at a multiple of 256 bytes
+  void *workspace = nullptr;  ///< on the tensors' device, at a multiple of 256 bytes; calls on one stream may share it
   int64_t workspaceBytes = 0; ///< what `prepare` returns, or more
 };
 

@@ -7,7 +7,7 @@ python scripts/run_page.py docs/tutorial.md
 print what stands beneath it: `...` stands for any lines, and the last digit of a number with a
 point may be one off. It may fail if that is what is shown.
 `python` blocks of a page run one after the other in one namespace, `pycon` blocks as doctests
-there. `mlir` blocks are checked as patterns. `text` is for reading.
+there. `mlir` blocks are checked as patterns. `text` and `cpp` are for reading.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ def run_page(
                 _run_session(where, block, namespace)
             elif block.language == "mlir":
                 _check_pattern(where, block.text)
-            elif block.language != "text":
-                kinds = "sh, console, python, pycon, mlir or text"
+            elif block.language not in ("text", "cpp"):
+                kinds = "sh, console, python, pycon, mlir, text or cpp"
                 raise PageError(f"{where}: expects a block of {kinds}, but got {block.language!r}")
-            ran += block.language != "text"
+            ran += block.language not in ("text", "cpp")
     return ran
 
 

@@ -80,6 +80,12 @@ def test_the_readme_defines_what_it_runs_on_a_gpu() -> None:
     assert "import torch\n" in snippet
 
 
+def test_the_readmes_cpp_is_what_a_test_runs() -> None:
+    (shown,) = (block.text for block in blocks(ROOT / "README.md") if block.language == "cpp")
+    test = (ROOT / "tests/ptxsim/driver/CudaCallerTest.cpp").read_text()
+    assert shown in re.sub(r"^  ", "", test, flags=re.MULTILINE)
+
+
 def test_there_is_something_to_run() -> None:
     assert len(all_commands()) > 40
     assert {"README.md", "tutorial.md", "analysis.md"} <= {page for page, _ in all_commands()}
