@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kernels of devices on disk: one that its checksum vouches for and that the driver refuses."""
+"""Kernels of devices on disk: one that its checksum vouches for and that the driver refuses; those
+that a machine without NVRTC has. tests/ptxsim/driver/CudaCacheTest.cpp holds the rest."""
 
 from __future__ import annotations
 
@@ -95,3 +96,17 @@ def test_an_image_that_the_driver_refuses_is_compiled_anew(
     assert again.key == entry.key
     assert again.bytes > entry.bytes
     run(runs, **broken)  # takes what the second left, and asks NVRTC for nothing
+
+
+def is_missing() -> None:
+    call = cuda_scenarios.make()
+    with pytest.raises(falloff.DeviceError, match=r"NVRTC.*pip install.*nor is there attention of"):
+        call.run()
+
+
+def test_a_machine_without_nvrtc_runs_what_its_cache_holds(tmp_path: Path) -> None:
+    missing = {"FALLOFF_NVRTC": str(tmp_path / "libnvrtc.so.13")}
+    for function, environment in ((is_missing, missing), (runs, {}), (runs, missing)):
+        cache = {"FALLOFF_CACHE_DIR": str(tmp_path / "cache")}
+        with simulated_cuda.pool(1, **cache, **environment) as workers:
+            workers.submit(function).result()
