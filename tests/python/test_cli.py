@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -278,6 +279,42 @@ def test_messages_about_usage(run) -> None:
     for value in ("x", "0", "1.5"):
         result = run("bench", *RADIAL, "--heads", value)
         fails(result, f"expects an integer of at least 1, but got '{value}'", code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place", "message"),
+    [
+        (["plan", "radial", "--grid", "bx"], "--grid", "box or flat, but got 'bx'; did you mean"),
+        (["plan", "radial", "--major", "Key"], "--major", "query or key, but got 'Key'; did you"),
+        (["plan", "radial", "--dtype", "bf-16"], "--dtype", "bf16, fp16 or fp32, but got 'bf-16';"),
+        (["plan", "radial", "--target", "sm90"], "--target", "'sm90'; did you mean 'sm_90'? (see"),
+        (["plan", "radial", "--target", "sm_90a"], "--target", "'sm_90a'; did you mean 'sm_90'?"),
+        (["plan", "radial", "--target", "sm_87"], "--target", "sm_120, but got 'sm_87' (see"),
+        (["plan", "radial", "--emit", "jsn"], "--emit", "text or json, but got 'jsn'; did you"),
+        (["compile", "radial", "--emit", "shedule"], "--emit", "did you mean 'schedule'?"),
+        (["compile", "radial", "--recipe", "int4"], "--recipe", "int8 or int8-fp8, but got 'int4'"),
+        (["compare", "x", "--qkv", "x", "--layout", "BSH"], "--layout", "did you mean 'BSHD'?"),
+        (["compare", "x", "--features", "avx-2"], "--features", "did you mean 'avx2'?"),
+        (["fit", "x", "--order", "text"], "--order", "video,text or text,video, but got 'text'"),
+        (["completion", "tcsh"], "shell", "expects bash, fish or zsh, but got 'tcsh'"),
+        (["cache", "lss"], "ls|clear|path", "ls, clear or path, but got 'lss'; did you mean 'ls'?"),
+        (["plann"], "COMMAND", "but got 'plann'; did you mean 'plan'? (see falloff --help)"),
+    ],
+)
+def test_choices(run, arguments: list[str], place: str, message: str) -> None:
+    fails(run(*arguments), f": argument {place}: expects ", message, code=2)
+
+
+def test_every_choice_says_what_it_expects() -> None:
+    parsers = [build_parser()]
+    for parser in parsers:  # grows meanwhile
+        for action in parser._actions:
+            if action.choices is not None:
+                with pytest.raises(argparse.ArgumentError, match="expects .+, but got 'nope'"):
+                    parser._check_value(action, "nope")
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+    assert len(parsers) > len(COMMANDS)
 
 
 def test_help_and_version(run) -> None:

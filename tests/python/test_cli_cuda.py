@@ -130,7 +130,9 @@ def test_options_that_do_not_go_together(capsys) -> None:
         capsys, "--target", "sm_90", "--dtype", "fp32", "--emit", "cuda"
     )
     assert "sm_89" in error(capsys, "--target", "sm_80", "--recipe", "int8-fp8", "--emit", "cuda")
-    assert "choose from" in error(capsys, "--target", "sm_70", "--emit", "cuda")
+    message = error(capsys, "--target", "sm_70", "--emit", "cuda")
+    assert "--target: expects cpu, sm_80, sm_86, sm_89, " in message
+    assert "sm_103 or sm_120, but got 'sm_70' (see" in message, "no other device is one's own"
 
 
 @pytest.mark.parametrize("target", ["cpu", "sm_80"])

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from falloff import models
 from falloff._attention import RECIPES
 from falloff._mask import TARGETS
 from falloff._progress import Progress
-from falloff._values import suggestion
 from falloff.cli import sizes
 
 if TYPE_CHECKING:
@@ -144,18 +142,8 @@ def add_kernel_options(
     values = "; int8-fp8: on CUDA devices, v and its weights to e4m3 as well"
     parser.add_argument(
         "--recipe",
-        type=partial(_recipe, recipes),
         choices=recipes,
         metavar="|".join(recipes),
         help="round q and k to int8; without it they are multiplied in their own type"
         + (values if "int8-fp8" in recipes else ""),
     )
-
-
-def _recipe(recipes: Sequence[str], text: str) -> str:
-    """Comes before argparse's own test of the choices, which would suggest nothing."""
-    if text not in recipes:
-        raise argparse.ArgumentTypeError(
-            f"expects recipe {' or '.join(recipes)}, but got '{text}'{suggestion(text, recipes)}"
-        )
-    return text

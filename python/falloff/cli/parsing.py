@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 
@@ -16,6 +17,31 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One line instead of the usage."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """argparse's own test, of options with choices and of commands alike, in our words."""
+        if action.choices is None or value in action.choices:
+            return
+        choices = [str(choice) for choice in action.choices]
+        message = f"expects {either(choices)}, but got {value!r}{_nearest(str(value), choices)}"
+        raise argparse.ArgumentError(action, message)
+
+
+def either(words: Sequence[str]) -> str:
+    """``"a, b or c"``."""
+    return " or ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+
+
+def _nearest(word: str, choices: Sequence[str]) -> str:
+    """What to append where a choice was misspelt. One with another number is another thing:
+    sm_87 is no slip of sm_89, whose kernels it does not run."""
+    same = {choice.lower(): choice for choice in choices if _digits(choice) == _digits(word)}
+    near = difflib.get_close_matches(word.lower(), same, n=1, cutoff=0.8)
+    return f"; did you mean '{same[near[0]]}'?" if near else ""
+
+
+def _digits(word: str) -> str:
+    return "".join(filter(str.isdigit, word))
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
