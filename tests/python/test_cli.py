@@ -13,6 +13,7 @@ from pathlib import Path
 import falloff
 import numpy as np
 import pytest
+from falloff._mask import TARGETS
 from falloff.cli import build_parser, main
 from falloff.cli.commands import plan_options
 
@@ -310,7 +311,7 @@ def test_every_choice_says_what_it_expects() -> None:
     for parser in parsers:  # grows meanwhile
         for action in parser._actions:
             if action.choices is not None:
-                with pytest.raises(argparse.ArgumentError, match="expects .+, but got 'nope'"):
+                with pytest.raises(argparse.ArgumentError, match=r"expects .+, but got 'nope'"):
                     parser._check_value(action, "nope")
             if isinstance(action, argparse._SubParsersAction):
                 parsers += action.choices.values()
@@ -389,6 +390,16 @@ def test_an_empty_table(run) -> None:
     assert (result.code, result.err) == (0, "")
     mask = falloff.load("scene_aware", cuts=[], links=[[True]]).bind(frames=6, tokens_per_frame=3)
     assert result.out == mask.plan().json() + "\n"
+
+
+@pytest.mark.parametrize("target", TARGETS[1:])
+def test_bench_says_what_measures_a_cuda_device(run, target: str) -> None:
+    expects = f"falloff bench: argument --target: expects cpu, but got '{target}': "
+    kernels = f"falloff compile --target {target} --emit json"
+    result = run("bench", *RADIAL, "--target", target)
+    fails(result, expects, "bench times kernels of the CPU", "benchmarks.gpu", kernels, code=2)
+    fails(run("bench", *RADIAL, "--target", "sm90"), "expects cpu, but got 'sm90' (see", code=2)
+    assert "--target {cpu}" in run("bench", "--help").out
 
 
 def test_bench_of_a_key_major_plan_is_refused_at_once(run) -> None:

@@ -14,6 +14,7 @@ import falloff
 from falloff import _falloff
 from falloff._attention import check_major
 from falloff._falloff import View
+from falloff._mask import TARGETS
 from falloff._progress import Progress
 from falloff.cli import commands, sizes
 from falloff.cli.commands import Subparsers
@@ -29,7 +30,9 @@ def add_bench(subparsers: Subparsers) -> None:
     )
     sizes.add_pattern(parser)
     sizes.add_sizes(parser)
-    commands.add_plan_options(parser, targets=("cpu",), dtypes=("bf16", "fp32"))
+    commands.add_plan_options(
+        parser, targets=("cpu",), dtypes=("bf16", "fp32"), target_type=_target
+    )
     group = parser.add_argument_group("measurement")
     group.add_argument("--batch", type=at_least(1), default=1, metavar="B")
     group.add_argument("--heads", type=at_least(1), default=2, metavar="H")
@@ -38,6 +41,17 @@ def add_bench(subparsers: Subparsers) -> None:
     commands.add_kernel_options(group)
     commands.add_json(group)
     parser.set_defaults(run=bench)
+
+
+def _target(text: str) -> str:
+    """A CUDA device is no misspelt cpu: says what measures one."""
+    if text in TARGETS and text != "cpu":
+        raise argparse.ArgumentTypeError(
+            f"expects cpu, but got '{text}': bench times kernels of the CPU; where there is a CUDA "
+            "device, python -m benchmarks.gpu, in the repository, times those of one, and "
+            f"falloff compile --target {text} --emit json reports on them anywhere"
+        )
+    return text
 
 
 def bench(arguments: argparse.Namespace) -> int:

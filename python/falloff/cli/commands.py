@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from falloff import models
@@ -56,10 +56,11 @@ def add_plan_options(
     parser: argparse.ArgumentParser,
     targets: Sequence[str] = TARGETS,
     dtypes: Sequence[str] = ("bf16", "fp16", "fp32"),
+    target_type: Callable[[str], str] = str,
 ) -> None:
     group = add_tile_options(parser)
     group.add_argument("--major", choices=["query", "key"], default="query")
-    group.add_argument("--target", choices=targets, default="cpu")
+    group.add_argument("--target", type=target_type, choices=targets, default="cpu")
     group.add_argument("--dtype", choices=dtypes, default="bf16")
     group.add_argument("--head-dim", type=int, metavar="D", help="default: the model's, else 128")
 
