@@ -68,7 +68,12 @@ static py::object leadingPairs(const Mask &mask, int64_t querySegment, int64_t k
 static void bindOptions(py::module_ &module) {
   py::class_<PlanOptions>(module, "PlanOptions")
       .def(py::init(&toOptions), py::kw_only(), py::arg("grid"), py::arg("tile_query"), py::arg("tile_key"),
-           py::arg("rounding"), py::arg("major"), py::arg("target"), py::arg("dtype"), py::arg("head_dim"));
+           py::arg("rounding"), py::arg("major"), py::arg("target"), py::arg("dtype"), py::arg("head_dim"))
+      .def_readonly("tile_query", &PlanOptions::tileQuery)
+      .def_readonly("tile_key", &PlanOptions::tileKey)
+      .def_readonly("target", &PlanOptions::target)
+      .def_readonly("dtype", &PlanOptions::dtype)
+      .def_readonly("head_dim", &PlanOptions::headDim);
 }
 
 void falloff::python::bindMask(py::module_ &module) {

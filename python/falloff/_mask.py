@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falloff import _blocks, _falloff, _page, _picture
-from falloff._plan import Plan
+from falloff._plan import Plan, Search
 from falloff._values import JsonValue, suggestion, to_size, to_text
 
 Tile = str | int | Sequence[int] | Mapping[str, "str | int | Sequence[int]"]
@@ -186,7 +186,9 @@ class Mask:
             dtype=dtype,
             head_dim=head_dim,
         )
-        return Plan(self._impl.plan(options), self._parameters, heads=self.heads)
+        made = self._impl.plan(options)
+        searched = _searched_for(options, made.grid)
+        return Plan(made, self._parameters, heads=self.heads, searched_for=searched)
 
     def print(self, stage: str = "mask", **options: Any) -> str:
         """The compiler's text after a stage.
@@ -350,3 +352,24 @@ def _tile_text(name: str, tile: Tile | None) -> str:
         return ",".join(f"{segment}={_tile_text(name, box)}" for segment, box in tile.items())
     sizes = list(tile) if isinstance(tile, Sequence) else [tile]
     return "x".join(str(to_size(name, size)) for size in sizes)
+
+
+def _searched_for(options: _falloff.PlanOptions, grid: _falloff.Grid) -> Search | None:
+    """None where no tile was searched: on the flat grid, and where each segment that has tokens was
+    given one. Beside boxes, ranges of a single axis take as many tokens as those have."""
+    filled = [segment for segment in grid.segments if 0 not in segment.extents]
+    segments = [segment for segment in filled if len(segment.axes) > 1] or filled
+    tiles = (options.tile_query, options.tile_key)
+    if grid.kind == "flat" or all(_gives(tile, segment) for tile in tiles for segment in segments):
+        return None
+    return Search(options.target, options.dtype, options.head_dim)
+
+
+def _gives(tile: str, segment: _falloff.Segment) -> bool:
+    """Whether a tile, as the compiler reads it, says one for a segment: by its name, or without one
+    by as many axes."""
+    parts = (part.rpartition("=") for part in tile.split(",") if part)
+    return any(
+        name.strip() == segment.name if equals else len(box.split("x")) == len(segment.axes)
+        for name, equals, box in parts
+    )

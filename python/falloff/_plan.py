@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,16 @@ Runs = list[tuple[int, int, str]]
 """Runs of key tiles: first, one past the last, and ``"full"``, ``"limited"`` or ``"partial"``."""
 
 
+class Search(NamedTuple):
+    """What tiles were searched for. A plan runs on any target all the same."""
+
+    target: str
+    """``"cpu"``, or an architecture such as ``"sm_90"``."""
+    dtype: str
+    """``"bf16"``, ``"fp16"`` or ``"fp32"``."""
+    head_dim: int
+
+
 class Plan:
     """Which tiles of queries meet which tiles of keys. ``Mask.plan`` or ``Plan.from_block_mask``
     makes it."""
@@ -31,9 +41,11 @@ class Plan:
         *,
         heads: int = 0,
         batches: int = 0,
+        searched_for: Search | None = None,
     ) -> None:
         self._impl = impl
         self._parameters = parameters
+        self._searched_for = searched_for
         self._heads = heads
         self._batches = batches
 
@@ -94,6 +106,11 @@ class Plan:
         return self._batches
 
     @property
+    def searched_for(self) -> Search | None:
+        """What tiles were searched for; None where they were given, or are the flat grid's."""
+        return self._searched_for
+
+    @property
     def density(self) -> float:
         """Density of the unrounded mask, mean over heads."""
         return self._impl.density
@@ -129,7 +146,13 @@ class Plan:
         """The plan of one query head, for tensors that hold that head alone."""
         head = _index("head", head, self.heads)
         impl = self._impl.of_head(head)
-        return Plan(impl, self._parameters, heads=1, batches=self.batches)
+        return Plan(
+            impl,
+            self._parameters,
+            heads=1,
+            batches=self.batches,
+            searched_for=self.searched_for,
+        )
 
     def rows(self, *, head: int | None = None, batch: int | None = None) -> list[Runs]:
         """Runs of each row: key tiles by query tile, or query tiles by key tile if the plan is
@@ -149,6 +172,7 @@ class Plan:
             "queries": list(impl.grid.queries),
             "keys": list(impl.grid.keys),
             "grid": _grid(impl.grid),
+            "searched_for": self.searched_for and self.searched_for._asdict(),
             "major": impl.major,
             "rounding": impl.rounding,
             "pairs_in_mask": self.pairs_in_mask,
@@ -294,6 +318,9 @@ def _summary(plan: Plan) -> list[str]:
         lines.append(line)
     if grid.kind == "flat":
         lines.append(f"  query tiles {grid.flat_query_tile}, key tiles {grid.flat_key_tile}")
+    if plan.searched_for:
+        target, dtype, head_dim = plan.searched_for
+        lines.append(f"  tiles searched for {target}, {dtype}, head dimension {head_dim}")
     for name in ("in_mask", "computed", "issued", "lost"):
         lines.append(f"  pairs {name.replace('_', ' '):<8} {getattr(plan, 'pairs_' + name):>20,}")
     lines.append(f"  density {impl.density:>24.4f}")

@@ -182,6 +182,41 @@ def test_tiles_of_queries_and_of_keys() -> None:
     assert (grid["query_tiles"], grid["key_tiles"]) == (6, 3)
 
 
+@pytest.mark.parametrize(
+    ("options", "searched"),
+    [
+        ({}, True),
+        ({"tile": "1x4"}, False),  # text takes as many tokens
+        ({"tile": (1, 4)}, False),
+        ({"tile": {"video": (1, 4), "text": 5}}, False),
+        ({"tile": "text=5"}, True),
+        ({"tile": "5"}, True),
+        ({"tile_key": "1x4"}, True),
+        ({"tile_key": "1x4", "tile_query": " video =1x4"}, False),
+        ({"grid": "flat"}, False),
+    ],
+)
+def test_a_plan_knows_what_its_tiles_were_searched_for(
+    options: dict[str, Any], searched: bool
+) -> None:
+    """Where they were not, tiles are the same for every target."""
+    mask = falloff.load("radial", decay=0.2).bind(frames=21, tokens_per_frame=1560, text=5)
+    plans = [mask.plan(**options, target=target, head_dim=64) for target in ("cpu", "sm_90")]
+    for plan, target in zip(plans, ("cpu", "sm_90"), strict=True):
+        assert plan.searched_for == ((target, "bf16", 64) if searched else None)
+    grids = [plan.as_dict()["grid"] for plan in plans]
+    assert searched or grids[0] == grids[1]
+    assert options or grids[0] != grids[1]
+    assert falloff.Plan.from_block_mask(np.ones((1, 1), bool), 4, tile=4).searched_for is None
+
+
+def test_a_plan_of_one_head_keeps_what_its_tiles_were_searched_for() -> None:
+    kinds = ["spatial", "temporal"]
+    mask = falloff.load("sparse_videogen", kind=kinds).bind(frames=3, tokens_per_frame=4)
+    plan = mask.plan(target="sm_80")
+    assert plan.of_head(1).searched_for == plan.searched_for == ("sm_80", "bf16", 128)
+
+
 def test_counts_of_a_plan() -> None:
     mask = falloff.load("radial", decay=0.5).bind(**SMALL)
     truth = mask.to_dense()

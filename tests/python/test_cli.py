@@ -160,6 +160,18 @@ def test_plan_as_text(run) -> None:
     assert "key tile 12: 0..13 full" in result.out
 
 
+def test_plan_says_what_its_tiles_were_searched_for(run) -> None:
+    choice = ["--target", "sm_90", "--dtype", "fp16", "--head-dim", "64"]
+    text = run("plan", *RADIAL, *choice).out
+    assert "  tiles searched for sm_90, fp16, head dimension 64\n" in text
+    data = json.loads(run("plan", *RADIAL, *choice, "--json").out)
+    assert data["searched_for"] == {"target": "sm_90", "dtype": "fp16", "head_dim": 64}
+    assert "tiles searched for cpu, bf16, head dimension 128\n" in run("plan", *RADIAL).out
+    for given in (["--tile", "1x4"], ["--grid", "flat"]):
+        assert "searched" not in run("plan", *RADIAL, *choice, *given).out
+        assert json.loads(run("plan", *RADIAL, *given, "--json").out)["searched_for"] is None
+
+
 def test_plan_on_the_flat_grid(run) -> None:
     options = ["--grid", "flat", "--tile-query", "8", "--tile-key", "16", "--round", "nearest:0.3"]
     data = json.loads(run("plan", *RADIAL, *options, "--emit", "json").out)

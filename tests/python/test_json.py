@@ -17,7 +17,7 @@ RADIAL = ["radial", "--frames", "3", "--tokens-per-frame", "24"]
 
 COMMANDS = {
     "check": [["check", "radial"], ["check", *RADIAL]],
-    "plan": [["plan", *RADIAL, "--tile", "1x8"]],
+    "plan": [["plan", *RADIAL, "--tile", "1x8"], ["plan", *RADIAL]],
     "compile": [["compile", *RADIAL, "--tile", "1x8", "--target", "sm_80", "--head-dim", "32"]],
     "bench": [["bench", *RADIAL, "--heads", "1", "--head-dim", "16", "--repeat", "1"]],
     "doctor": [["doctor"]],
