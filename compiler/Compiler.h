@@ -189,6 +189,9 @@ int64_t prepare(const Plan &plan, const runtime::Tensor &q, const runtime::Tenso
 /// What PlanOptions::target calls a CUDA device: "sm_90".
 std::string cudaTarget(int device);
 
+/// Whether a stream of a CUDA device is captured for a graph: nothing may wait for it then.
+bool isCapturing(int device, void *stream);
+
 /// The kernels that `attention` would run, at any head dimension: stage "mlir", "llvm" or "asm".
 std::string printKernel(const Plan &plan, const std::string &dtype, const std::string &stage,
                         const std::string &features, const std::string &recipe = "");

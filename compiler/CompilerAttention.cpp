@@ -7,6 +7,7 @@
 #include "compiler/cpu/Attention.h"
 #include "compiler/cpu/Target.h"
 #include "compiler/cuda/Attention.h"
+#include "runtime/cuda/Device.h"
 #include "runtime/cuda/Nvrtc.h"
 #include "llvm/Config/llvm-config.h"
 
@@ -69,6 +70,10 @@ int64_t prepare(const Plan &plan, const runtime::Tensor &q, const runtime::Tenso
 
 std::string cudaTarget(int device) {
   return translated([&] { return cuda::targetOf(device); });
+}
+
+bool isCapturing(int device, void *stream) {
+  return translated([&] { return cuda::Device::get(device).isCapturing(stream); });
 }
 
 static runtime::DType parseDType(const std::string &text) {

@@ -62,6 +62,10 @@ void falloff::python::bindAttention(py::module_ &module) {
   module.def("prepare", &runPrepare, py::arg("plan"), py::arg("q"), py::arg("k"), py::arg("v"), py::arg("out"),
              py::arg("features"), py::arg("recipe"), py::arg("stream"));
   module.def("cuda_target", &cudaTarget, Released(), py::arg("device"));
+  module.def(
+      "is_capturing",
+      [](int device, uintptr_t stream) { return isCapturing(device, reinterpret_cast<void *>(stream)); }, Released(),
+      py::arg("device"), py::arg("stream"));
   module.def("print_kernel", &printKernel, Released(), py::arg("plan"), py::arg("dtype"), py::arg("stage"),
              py::arg("features"), py::arg("recipe"));
   module.def("quantise_group", &quantiseGroup, py::arg("group"));

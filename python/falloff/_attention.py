@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from falloff import _falloff
-from falloff._devices import Queue, common_device, library_of, name_of
+from falloff._devices import Queue, common_device, device_of, library_of, name_of
 from falloff._falloff import View
 from falloff._mask import Mask
 from falloff._plan import Plan
@@ -67,7 +67,9 @@ def attention(
         it is.
     scale: default 1 / √dim.
     text_lengths: valid text tokens of each batch entry, in the segment with axis ``token``; later
-        ones are in no pair. They are read at once, which waits if a device holds them.
+        ones are in no pair. A list of integers, or a tensor, which is read once: that waits where a
+        device holds it, and so is refused while a CUDA graph captures the stream. A graph keeps the
+        lengths that it was captured with.
     return_lse: also return the natural logarithm of the sum of exp(scaled scores), float32
         (batch, heads, queries).
     out: a tensor like the result to write to; returned.
@@ -107,6 +109,7 @@ def attention(
     tensors = _views({"q": q, "k": k, "v": v}, layout, queue)
     plan = _plan(mask_or_plan, tensors)
     _check_plan(plan, tensors, layout)
+    _check_readable(text_lengths, queue)
     lengths = _lengths(text_lengths, plan, tensors.q.shape[0])
     options = _Options(scale, lengths, threads, features, recipe or "")
 
@@ -427,10 +430,24 @@ def _check_length(
     )
 
 
+def _check_readable(lengths: Any, queue: Queue | None) -> None:
+    """Waiting for a stream that is captured spoils the capture, and another library would say so in
+    words about neither lengths nor remedy."""
+    device = device_of(lengths, "text_lengths")
+    if device is None or queue is None:
+        return
+    if _falloff.is_capturing(queue.device, queue.stream):
+        raise ValueError(
+            "expects text_lengths as a list of integers while a stream is captured, but got a "
+            f"tensor on {name_of(device)}, which has to be waited for; pass its tolist(), taken "
+            "before the capture"
+        )
+
+
 def _lengths(given: Sequence[int] | None, plan: Plan, batch: int) -> list[int]:
     if given is None:
         return []
-    if hasattr(given, "tolist"):
+    if hasattr(given, "tolist"):  # at once: each element by itself would be waited for
         given = given.tolist()
     try:
         lengths = [to_size("text_lengths", length) for length in given]

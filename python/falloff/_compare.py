@@ -127,7 +127,8 @@ def compare_sources(
     _attention._check_tensors(tensors)
     plans = _plans(mask, plan, tensors)
     _attention._check_plan(plans.plan, tensors)
-    _attention._lengths(options["text_lengths"], plans.plan, tensors.q.shape[0])
+    lengths = _attention._lengths(options["text_lengths"], plans.plan, tensors.q.shape[0])
+    options = {**options, "text_lengths": lengths or None}
     heads, key_heads = tensors.q.shape[2], tensors.k.shape[2]
     results = []
     with Progress(heads, after=1.0) as progress:

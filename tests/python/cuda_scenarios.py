@@ -247,6 +247,49 @@ def a_capture_of_what_is_not_prepared() -> None:
         falloff.prepare(*other.arrays, other.plan)  # the same kernel, of another plan
 
 
+class Lengths:
+    """Integers on a device, that count how often they are read, and must be read all at once."""
+
+    def __init__(self, array: DeviceArray) -> None:
+        self.array, self.reads = array, 0
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+    def tolist(self) -> Any:
+        self.reads += 1
+        return self.array.numpy().tolist()
+
+    def __getitem__(self, index: int) -> Any:
+        raise AssertionError("an element is read by itself")
+
+
+def text_lengths_on_a_device() -> None:
+    """They are read once; in a capture, which reading would spoil, that is an error before it."""
+    mask = falloff.load("radial", decay=0.5).bind(frames=4, tokens_per_frame=14, text=14)
+    call = make(plan=mask.plan(rounding="exact", tile="1x14"))
+    device, lengths = call.device, Lengths(call.device.array(np.array([9])))
+    expected, every = (device.take(call.run(text_lengths=given)).tobytes() for given in ([9], None))
+    assert expected != every
+    assert device.take(call.run(text_lengths=lengths)).tobytes() == expected
+    assert lengths.reads == 1
+
+    out, graph = call.out(), Graph(device)
+    options = {"out": out, "stream": graph.stream}
+    with graph:
+        error(
+            ValueError,
+            lambda: falloff.attention(*call.arrays, call.plan, text_lengths=lengths, **options),
+            "text_lengths",
+            "cuda:0",
+            "tolist()",
+        )
+        falloff.attention(*call.arrays, call.plan, text_lengths=np.array([9]), **options)
+    assert lengths.reads == 1
+    graph.replay()
+    assert device.take(out).tobytes() == expected
+
+
 # ---- memory
 
 

@@ -19,7 +19,7 @@ import simulated_cuda
 
 TESTS = (
     *("two_devices", "streams", "a_stream_of_no_one", "graphs"),
-    "a_capture_that_writes_rows_apart",
+    *("a_capture_that_writes_rows_apart", "text_lengths_on_a_device"),
     *("a_capture_of_what_is_not_prepared", "calls_allocate_nothing", "plans_leave_their_devices"),
     *("a_device_without_memory", "workspaces", "refusals"),
     *("a_mask_takes_the_plan_of_the_device", "many_threads", "nans_reach_whoever_sees_them"),
