@@ -64,14 +64,9 @@ def commands(block: Block) -> list[tuple[str, str | None]]:
     return [(line, None) for line in lines if not line.lstrip().startswith("#")]
 
 
-def run_page(
-    page: Path,
-    folder: Path,
-    skip: Skip = lambda command: None,
-    given: dict[str, Any] | None = None,
-) -> int:
-    """Runs a page, whose Python may use the names given; returns how many blocks there were."""
-    namespace: dict[str, Any] = {"__name__": "page", **(given or {})}
+def run_page(page: Path, folder: Path, skip: Skip = lambda command: None) -> int:
+    """Runs a page; returns how many blocks there were."""
+    namespace: dict[str, Any] = {"__name__": "page"}
     ran = 0
     with contextlib.chdir(folder):
         for block in blocks(page):
