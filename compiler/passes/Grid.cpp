@@ -180,6 +180,14 @@ std::vector<Shape> falloff::shapeMenu(const std::vector<int64_t> &extents, int64
           strip(extents, capacity, false, 1), compact(extents, 0, capacity)};
 }
 
+bool falloff::trade(Shape &shape, const std::vector<int64_t> &extents, size_t halved, size_t doubled) {
+  if (shape[halved] % 2 != 0 || shape[doubled] * 2 > extents[doubled])
+    return false;
+  shape[halved] /= 2;
+  shape[doubled] *= 2;
+  return true;
+}
+
 //===-- Numbering -------------------------------------------------------------------------------------------------===//
 
 static llvm::Error checkTiles(const runtime::Grid &grid) {

@@ -44,6 +44,9 @@ inline constexpr size_t maxFamilies = 5; ///< shapes in a menu of a segment of s
 /// multiples of `multiple` where they can be: what a kernel would pad anyway.
 std::vector<Shape> shapeMenu(const std::vector<int64_t> &extents, int64_t capacity, int64_t multiple = 1);
 
+/// Halves a shape along one axis and doubles it along another; false where the first is odd or the second too short.
+bool trade(Shape &shape, const std::vector<int64_t> &extents, size_t halved, size_t doubled);
+
 /// Fills in tile numbers and capacities of a grid `box` whose segments have names, axes, extents and shapes. Fails if a
 /// side has more than Run::maxTiles tiles.
 llvm::Expected<runtime::Grid> boxGrid(std::vector<runtime::Segment> segments);

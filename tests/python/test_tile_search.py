@@ -2,6 +2,7 @@
 """What the tile search leaves alone and what it chooses."""
 
 import falloff
+import pytest
 from falloff import Plan
 
 
@@ -32,3 +33,19 @@ def test_tiles_are_not_chosen_for_what_they_lose() -> None:
     assert across.pairs_computed < mask.plan(tile="1x128").pairs_computed
     chosen = mask.plan()
     assert chosen.pairs_lost < 0.1 * chosen.pairs_in_mask
+
+
+@pytest.mark.parametrize("target", ["cpu", "sm_80", "sm_90"])
+def test_tiles_that_fill_a_window_are_found(target: str) -> None:
+    """Windows of 6x8x8 blocks hold whole boxes of 2x8x8, and so no pair is issued in vain."""
+    mask = falloff.load("sliding_tile").bind(frames=30, height=48, width=80, text=256)
+    plan = mask.plan(target=target)
+    assert tiles(plan) == {"video": [2, 8, 8], "text": [128]}
+    assert plan.pairs_issued == plan.pairs_computed
+
+
+def test_boxes_of_rounded_sets_hold_one_frame() -> None:
+    """Rounding goes by frames."""
+    mask = falloff.load("radial_2d").bind(frames=12, height=28, width=44)
+    assert tiles(mask.plan(target="sm_80"))["video"][0] == 1
+    assert tiles(mask.plan(target="sm_80", rounding="exact"))["video"][0] > 1

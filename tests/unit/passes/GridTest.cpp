@@ -92,4 +92,15 @@ TEST(GridTest, menusFitRemainders) {
   EXPECT_EQ(shapeMenu({5}, 64), (std::vector<Shape>{{64}}));
 }
 
+TEST(GridTest, boxesTradeFactorsOfTwo) {
+  Shape shape = {4, 4, 8};
+  EXPECT_TRUE(trade(shape, {30, 48, 80}, 0, 1));
+  EXPECT_EQ(shape, (Shape{2, 8, 8}));
+  EXPECT_FALSE(trade(shape, {2, 48, 80}, 2, 0)) << "4 frames of 2";
+  shape = {1, 120};
+  EXPECT_FALSE(trade(shape, {21, 1560}, 0, 1)) << "half a frame";
+  EXPECT_TRUE(trade(shape, {21, 1560}, 1, 0));
+  EXPECT_EQ(shape, (Shape{2, 60}));
+}
+
 } // namespace
