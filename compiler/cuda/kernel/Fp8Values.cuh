@@ -54,10 +54,11 @@ public:
         unsigned b[4];
         loadMatrices(b, ValueTile::advance(lane, 2 * k) + first * 8 * ValueTile::blockBytes);
 #pragma unroll
-        for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
-          multiplyAddE4m3(part[0][rowTile], a[rowTile][k], b[0], b[1]);
-          multiplyAddE4m3(part[tilesAtOnce - 1][rowTile], a[rowTile][tilesAtOnce == 2 ? k : k + 1], b[2], b[3]);
-        }
+        for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+          if constexpr (tilesAtOnce == 2)
+            multiplyAddE4m3(part[0][rowTile], part[1][rowTile], a[rowTile][k], b);
+          else
+            multiplyAddE4m3(part[0][rowTile], a[rowTile][k], a[rowTile][k + 1], b);
       }
 #pragma unroll
       for (int tile = 0; tile < tilesAtOnce; ++tile)

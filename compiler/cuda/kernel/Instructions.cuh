@@ -60,18 +60,26 @@ __device__ inline void loadTransposed(unsigned (&value)[4], unsigned shared) {
                : "r"(shared));
 }
 
-/// sum += A B for 16 x 16 and 16 x 8 matrices of the tensors' type.
-__device__ inline void multiplyAdd(float (&sum)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+// A few instructions share an asm statement below, where they come together anyway: NVRTC takes longer over a statement
+// than over what is in it.
+
+#define FALLOFF_MMA(TYPE, SUM, A, B)                                                                                   \
+  "mma.sync.aligned.m16n8k16.row.col.f32." TYPE "." TYPE ".f32 " SUM ", " A ", " B ", " SUM ";\n\t"
+#define FALLOFF_MULTIPLY_ADD(TYPE)                                                                                     \
+  asm(FALLOFF_MMA(TYPE, "{%0, %1, %2, %3}", "{%8, %9, %10, %11}", "{%12, %13}")                                        \
+          FALLOFF_MMA(TYPE, "{%4, %5, %6, %7}", "{%8, %9, %10, %11}", "{%14, %15}")                                    \
+      : "+f"(left[0]), "+f"(left[1]), "+f"(left[2]), "+f"(left[3]), "+f"(right[0]), "+f"(right[1]), "+f"(right[2]),    \
+        "+f"(right[3])                                                                                                 \
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3]))
+
+/// left += A B, right += A C for a 16 x 16 matrix A and the 16 x 8 matrices B and C, which lie in `b`, of the tensors'
+/// type.
+__device__ inline void multiplyAdd(float (&left)[4], float (&right)[4], const unsigned (&a)[4],
+                                   const unsigned (&b)[4]) {
   if constexpr (isBf16)
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-        "{%0, %1, %2, %3};"
-        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+    FALLOFF_MULTIPLY_ADD("bf16");
   else
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-        "{%0, %1, %2, %3};"
-        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+    FALLOFF_MULTIPLY_ADD("f16");
 }
 
 /// Two numbers rounded to the tensors' type, the first in the low half.
@@ -84,10 +92,43 @@ __device__ inline unsigned pack(float low, float high) {
   return both;
 }
 
+#define FALLOFF_PACK_OPERAND(TYPE)                                                                                     \
+  asm("cvt.rn." TYPE "x2.f32 %0, %5, %4;\n\tcvt.rn." TYPE "x2.f32 %1, %7, %6;\n\t"                                     \
+      "cvt.rn." TYPE "x2.f32 %2, %9, %8;\n\tcvt.rn." TYPE "x2.f32 %3, %11, %10;"                                       \
+      : "=&r"(a[0]), "=&r"(a[1]), "=&r"(a[2]), "=&r"(a[3])                                                             \
+      : "f"(left[0]), "f"(left[1]), "f"(left[2]), "f"(left[3]), "f"(right[0]), "f"(right[1]), "f"(right[2]),           \
+        "f"(right[3]))
+
+/// Two neighbouring accumulators as one A operand of 16 x 16.
+__device__ inline void packOperand(unsigned (&a)[4], const float (&left)[4], const float (&right)[4]) {
+  if constexpr (isBf16)
+    FALLOFF_PACK_OPERAND("bf16");
+  else
+    FALLOFF_PACK_OPERAND("f16");
+}
+
+#define FALLOFF_STORE_PACKED(TYPE)                                                                                     \
+  asm volatile("{.reg .b32 both;\n\tcvt.rn." TYPE "x2.f32 both, %2, %1;\n\tst.shared.b32 [%0], both;}" ::"r"(shared),  \
+               "f"(low), "f"(high)                                                                                     \
+               : "memory")
+
+/// Stores pack(low, high).
+__device__ inline void storePacked(unsigned shared, float low, float high) {
+  if constexpr (isBf16)
+    FALLOFF_STORE_PACKED("bf16");
+  else
+    FALLOFF_STORE_PACKED("f16");
+}
+
 __device__ inline float powerOfTwo(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
+}
+
+/// 2^x in place of two numbers.
+__device__ inline void toPowersOfTwo(float &x, float &y) {
+  asm("ex2.approx.ftz.f32 %0, %0;\n\tex2.approx.ftz.f32 %1, %1;" : "+f"(x), "+f"(y));
 }
 
 __device__ inline float logarithmOfTwo(float x) {

@@ -94,8 +94,7 @@ public:
 #pragma unroll
         for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
           int (&left)[4] = sums[rowTile][2 * j], (&right)[4] = sums[rowTile][2 * j + 1];
-          multiplyAddInt8(left, k == 0 ? none : left, a[rowTile], b[0], b[1]);
-          multiplyAddInt8(right, k == 0 ? none : right, a[rowTile], b[2], b[3]);
+          multiplyAddInt8(left, right, k == 0 ? none : left, k == 0 ? none : right, a[rowTile], b);
         }
       }
     }

@@ -60,10 +60,8 @@ public:
         unsigned b[4];
         loadMatrices(b, KeyTile::advance(lane, 2 * k) + j * 16 * KeyTile::blockBytes);
 #pragma unroll
-        for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
-          multiplyAdd(scores[rowTile][2 * j], a[rowTile], b[0], b[1]);
-          multiplyAdd(scores[rowTile][2 * j + 1], a[rowTile], b[2], b[3]);
-        }
+        for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+          multiplyAdd(scores[rowTile][2 * j], scores[rowTile][2 * j + 1], a[rowTile], b);
       }
     }
   }

@@ -38,13 +38,14 @@ struct Softmax {
       const int tile = row / 2, half = row % 2;
       const float base = Values::offset - finite(maximum[tile][half]), factor = product.factor(tile, half);
 #pragma unroll
-      for (int j = 0; j < keyBlock / 8; ++j)
-#pragma unroll
-        for (int e = 0; e < 2; ++e) {
-          float &score = scores[tile][j][2 * half + e];
-          score = powerOfTwo(fmaf(score, factor, base));
-          sum[tile][half] += score;
-        }
+      for (int j = 0; j < keyBlock / 8; ++j) {
+        float &left = scores[tile][j][2 * half], &right = scores[tile][j][2 * half + 1];
+        left = fmaf(left, factor, base);
+        right = fmaf(right, factor, base);
+        toPowersOfTwo(left, right);
+        sum[tile][half] += left;
+        sum[tile][half] += right;
+      }
     }
   }
 

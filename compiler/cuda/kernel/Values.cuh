@@ -31,20 +31,14 @@ public:
       unsigned a[rowTiles][4];
 #pragma unroll
       for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          const float (&pair)[4] = weights[rowTile][2 * k + i / 2];
-          a[rowTile][i] = pack(pair[i % 2 * 2], pair[i % 2 * 2 + 1]);
-        }
+        packOperand(a[rowTile], weights[rowTile][2 * k], weights[rowTile][2 * k + 1]);
 #pragma unroll
       for (int d = 0; d < valueDim / 16; ++d) {
         unsigned b[4];
         loadTransposed(b, ValueTile::advance(lane, 2 * d) + k * 16 * ValueTile::blockBytes);
 #pragma unroll
-        for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
-          multiplyAdd(outputs[rowTile][2 * d], a[rowTile], b[0], b[1]);
-          multiplyAdd(outputs[rowTile][2 * d + 1], a[rowTile], b[2], b[3]);
-        }
+        for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+          multiplyAdd(outputs[rowTile][2 * d], outputs[rowTile][2 * d + 1], a[rowTile], b);
       }
     }
   }
