@@ -72,11 +72,13 @@ bool chooseRing(const Machine &machine, KernelShape &shape, int32_t keys) {
 int32_t mostKeys(const KernelShape &shape, const KernelRequest &request) {
   const int32_t columns = std::max(shape.headDim, shape.valueDim), generation = request.architecture / 10;
   if (shape.arithmetic == Arithmetic::Int8Fp8 && (generation == 9 || generation == 10)) {
-    if (columns == 224)
+    if (columns == 224 || (columns == 256 && generation == 9 && !shape.aligned))
       return 64;
     if (columns <= 128 || columns == 256)
       return 32;
   }
+  if (shape.arithmetic == Arithmetic::Int8Fp8 && request.architecture == 89 && columns == 96 && !shape.aligned)
+    return 32;
   if (shape.arithmetic == Arithmetic::Int8 && generation == 10 && columns == 128)
     return 32;
   return request.keyCapacity > 32 ? 64 : 32;
