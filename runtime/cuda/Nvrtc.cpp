@@ -139,8 +139,8 @@ private:
   void *program = nullptr;
 };
 
-/// Whether the kernels of a source are optimised side by side, on all processors. NVRTC 13 is the first that was seen to
-/// do so; for sm_100 and later it then leaves a tenth more instructions in our main loop.
+/// Whether the kernels of a source are optimised side by side, on all processors. NVRTC 13 is the first that was seen
+/// to do so; for sm_100 and later it then leaves a tenth more instructions in our main loop.
 bool splits(const std::string &version, int architecture) { return std::stoi(version) >= 13 && architecture < 100; }
 
 std::string listOf(const std::vector<int> &architectures) {

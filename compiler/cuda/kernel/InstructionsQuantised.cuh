@@ -2,8 +2,8 @@
 //
 // The instructions of quantised products, as Instructions.cuh.
 
-/// left and right = those before + A B and A C for a 16 x 32 matrix A and the 32 x 8 matrices B and C, which lie in `b`,
-/// of int8. Sums are exact.
+/// left and right = those before + A B and A C for a 16 x 32 matrix A and the 32 x 8 matrices B and C, which lie in
+/// `b`, of int8. Sums are exact.
 __device__ inline void multiplyAddInt8(int (&left)[4], int (&right)[4], const int *leftBefore, const int *rightBefore,
                                        const unsigned (&a)[4], const unsigned (&b)[4]) {
   asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%8, %9, %10, %11}, {%12, %13}, "
