@@ -68,16 +68,17 @@ bool chooseRing(const Machine &machine, KernelShape &shape, int32_t keys) {
 
 /// Keys of a block at most: 64, or 32 for tiles of few keys. Where one of the two would leave a kernel a register or
 /// two short, as NVRTC 13.0 assigns them, it is the other; the tests of the compile matrix found which. e4m3 takes more
-/// where mma.sync has none of its own and ptxas unpacks it to halves.
+/// where mma.sync has none of its own and ptxas unpacks it to halves. It does not depend on strides: keys of a block
+/// share scales, and results must be the same however tensors lie.
 int32_t mostKeys(const KernelShape &shape, const KernelRequest &request) {
   const int32_t columns = std::max(shape.headDim, shape.valueDim), generation = request.architecture / 10;
   if (shape.arithmetic == Arithmetic::Int8Fp8 && (generation == 9 || generation == 10)) {
-    if (columns == 224 || (columns == 256 && generation == 9 && !shape.aligned))
+    if (columns == 224)
       return 64;
     if (columns <= 128 || columns == 256)
       return 32;
   }
-  if (shape.arithmetic == Arithmetic::Int8Fp8 && request.architecture == 89 && columns == 96 && !shape.aligned)
+  if (shape.arithmetic == Arithmetic::Int8Fp8 && request.architecture == 89 && columns == 96)
     return 32;
   if (shape.arithmetic == Arithmetic::Int8 && generation == 10 && columns == 128)
     return 32;

@@ -78,6 +78,14 @@ def compile_job(job: Job) -> tuple[str, list[str]]:
     return kernel.source, faults
 
 
+# Kernels of any strides that spill, in both types, by NVRTC 13.0; none of aligned rows does.
+SPILLING = {
+    Job("radial", "int8-fp8", "sm_90", 256, is_large=True, is_aligned=False),
+    Job("radial", "int8-fp8", "sm_90", 256, is_large=False, is_aligned=False),
+}
+SPILLS = "falloff_attention: 16 bytes of spills, stack of 8"
+
+
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
     """Two compilers: NVRTC takes one processor."""
@@ -95,8 +103,11 @@ def check(pool: ProcessPoolExecutor, jobs: Iterable[Job]) -> list[str]:
 
 
 def check_any_strides(pool: ProcessPoolExecutor, jobs: Iterable[Job]) -> None:
-    for source in check(pool, jobs):
+    """As `check`, but those that are known to spill may: as much as they do, and no more."""
+    jobs = list(jobs)
+    for job, (source, faults) in zip(jobs, pool.map(compile_job, jobs), strict=True):
         assert "constexpr bool isAligned = false;" in source
+        assert not faults or (job in SPILLING and faults == [SPILLS]), (job, faults)
 
 
 def combinations() -> list[tuple[str, str, int]]:

@@ -53,7 +53,7 @@ __device__ inline void storeOutputs(const AttentionArguments &a, const Scores &s
     const float sum = softmax.total(rowTile, half);
     const bool empty = sum == 0 || missing.contains(token);
     const float inverse = reciprocal(sum); // sums are at least 1, or 0
-    const unsigned first = tile + OutputTile::offset(query, 0) + laneId() % 4 * 4;
+    const unsigned first = opaque(tile + OutputTile::offset(query, 0) + laneId() % 4 * 4);
 #pragma unroll
     for (int j = 0; j < valueDim / 8; ++j) {
       const float2 column = values.columnScale(a, j);

@@ -33,7 +33,7 @@ public:
   /// The products of a block are added up apart, and then to the outputs: tensor cores may keep fewer bits of a sum.
   __device__ void multiply(float (&outputs)[rowTiles][valueDim / 8][4],
                            const float (&weights)[rowTiles][keyBlock / 8][4], int stage) const {
-    const unsigned lane = values + stage * valueBytes + laneOffset(threadIdAnew() % 32);
+    const unsigned lane = opaque(values + stage * valueBytes + laneOffset(threadIdAnew() % 32));
     unsigned a[rowTiles][keyBlock / 32][4];
 #pragma unroll
     for (int rowTile = 0; rowTile < rowTiles; ++rowTile)

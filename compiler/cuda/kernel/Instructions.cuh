@@ -3,6 +3,13 @@
 // The PTX that C++ has no words for, one instruction a function. Volatile are those whose place matters: what reads or
 // fills shared memory behind the compiler's back must stay between the barriers that order it.
 
+/// x, of which the compiler knows nothing. NVRTC spends long on which bits an address may have, for each that is made
+/// of it.
+__device__ inline unsigned opaque(unsigned x) {
+  asm("" : "+r"(x));
+  return x;
+}
+
 /// Address of shared memory as PTX instructions take it.
 __device__ inline unsigned sharedAddress(const void *pointer) { return unsigned(__cvta_generic_to_shared(pointer)); }
 

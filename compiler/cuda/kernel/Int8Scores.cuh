@@ -69,7 +69,7 @@ public:
   /// Sums of whole numbers for this warp's queries and the block in a stage; times factor() they are powers of two.
   __device__ void multiply(float (&scores)[rowTiles][keyBlock / 8][4], int stage) {
     const int thread = threadIdAnew();
-    const unsigned stageAt = keys + stage * keyBytes, lane = stageAt + columnsFirst<KeyTile>(0, thread % 32);
+    const unsigned stageAt = keys + stage * keyBytes, lane = opaque(stageAt + columnsFirst<KeyTile>(0, thread % 32));
     const unsigned fragments = fragmentsOf(thread);
     int sums[rowTiles][keyBlock / 8][4];
     // Sums stay below 2^22, so they can begin with the bits of a float32 to which they then are added (wholeShift).

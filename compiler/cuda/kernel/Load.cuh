@@ -58,7 +58,7 @@ public:
     // Where threads are enough for more than 32 rows, each warp takes part in some of the words.
     if (rowsAtOnce > 32 && warpId() / (warps / (rowsAtOnce / 32)) != word % (rowsAtOnce / 32))
       return;
-    const unsigned to = tile + word * 32 * Tile::blockBytes + Tile::offset(row(), threadId() % Tile::chunks);
+    const unsigned to = opaque(tile + word * 32 * Tile::blockBytes + Tile::offset(row(), threadId() % Tile::chunks));
     if constexpr (isAligned) {
 #pragma unroll
       for (int first = 0; first < 32; first += rowsAtOnce)

@@ -47,7 +47,7 @@ public:
 
   /// Scores of this warp's queries and the block in a stage, times factor() in powers of two.
   __device__ void multiply(float (&scores)[rowTiles][keyBlock / 8][4], int stage) const {
-    const unsigned lane = keys + stage * keyBytes + keyLane;
+    const unsigned lane = opaque(keys + stage * keyBytes + keyLane);
     clear(scores);
 #pragma unroll
     for (int k = 0; k < headDim / 16; ++k) {
