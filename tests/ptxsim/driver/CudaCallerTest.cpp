@@ -28,6 +28,9 @@ namespace {
 constexpr double bf16Error = 1.0 / 256, fp16Error = 1.0 / 2048, logError = 1e-5;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
+/// Makes the worst error so far that of a number, where it is worse; NaN is worst of all.
+void raise(double &worst, double error) { worst = std::isnan(error) ? infinity : std::max(worst, std::abs(error)); }
+
 /// The driver's functions that a program calls, by their names.
 class Cuda {
 public:
@@ -191,14 +194,12 @@ private:
       for (int64_t d = 0; d < shape.valueDim; ++d)
         expected[size_t(d)] += weight * v.at(batch, key, keyHead, d);
     }
-    double log = lse.at(batch, head, query, 0), ofLog = std::abs(log - std::log(sum));
+    double log = lse.at(batch, head, query, 0);
     EXPECT_EQ(sum == 0, log == -infinity);
-    if (sum != 0 && !(ofLog <= worst.second)) // NaN, too
-      worst.second = ofLog;
+    if (sum != 0)
+      raise(worst.second, log - std::log(sum));
     for (int64_t d = 0; d < shape.valueDim; ++d) {
-      double error = std::abs(out.at(batch, query, head, d) - (sum == 0 ? 0 : expected[size_t(d)] / sum));
-      if (!(error <= worst.first))
-        worst.first = error;
+      raise(worst.first, out.at(batch, query, head, d) - (sum == 0 ? 0 : expected[size_t(d)] / sum));
     }
   }
 };
