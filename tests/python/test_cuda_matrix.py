@@ -78,7 +78,7 @@ def compile_job(job: Job) -> tuple[str, list[str]]:
     return kernel.source, faults
 
 
-# Kernels of any strides that spill, in both types, by NVRTC 13.0; none of aligned rows does.
+# Kernels of any strides that spill by NVRTC 13.0; none of aligned rows does.
 SPILLING = {
     Job("radial", "int8-fp8", "sm_90", 256, is_large=True, is_aligned=False),
     Job("radial", "int8-fp8", "sm_90", 256, is_large=False, is_aligned=False),
@@ -88,7 +88,7 @@ SPILLS = "falloff_attention: 16 bytes of spills, stack of 8"
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
-    """Two compilers: NVRTC takes one processor."""
+    """Two compilers: NVRTC takes one processor for most of its time."""
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
         yield pool
 
