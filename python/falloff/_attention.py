@@ -44,7 +44,7 @@ def attention(
     *,
     layout: str = "BSHD",
     scale: float | None = None,
-    text_lengths: Sequence[int] | None = None,
+    text_lengths: Any = None,
     return_lse: bool = False,
     out: Any = None,
     lse: Any = None,
@@ -433,8 +433,10 @@ def _check_length(
 def _check_readable(lengths: Any, queue: Queue | None) -> None:
     """Waiting for a stream that is captured spoils the capture, and another library would say so in
     words about neither lengths nor remedy."""
+    if queue is None:
+        return
     device = device_of(lengths, "text_lengths")
-    if device is None or queue is None:
+    if device is None:
         return
     if _falloff.is_capturing(queue.device, queue.stream):
         raise ValueError(
