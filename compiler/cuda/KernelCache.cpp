@@ -11,8 +11,10 @@
 #include "runtime/Settings.h"
 #include "runtime/cuda/Driver.h"
 #include "runtime/cuda/Nvrtc.h"
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <tuple>
 #include <vector>
@@ -94,24 +96,25 @@ std::pair<std::string, std::string> keyEnds(const KernelSpec &spec, const std::s
           ", source " + runtime::hash128(source).hex()};
 }
 
-/// The keys of a kernel by whichever NVRTC, the best last: the newest of those that the driver's CUDA covers. Files
-/// that are no entries, since the kernel may have been in one of them, go into `damaged`.
+/// The keys of a kernel by whichever NVRTC, the best last: the newest of those that the driver's CUDA covers, which is
+/// those of its major version, or, of PTX, none that is newer. Files that are no entries, since the kernel may have
+/// been in one of them, go into `useless`.
 std::vector<std::string> keysOnDisk(const DiskCache &disk, const KernelSpec &spec, const std::string &source,
-                                    bool toPtx, std::vector<std::string> &damaged) {
+                                    bool toPtx, std::vector<std::string> &useless) {
   const auto [before, after] = keyEnds(spec, source, toPtx);
-  const int driver = Driver::knownMajor();
+  const int driver = Driver::knownVersion(), newest = toPtx ? driver : driver / 1000 * 1000 + 999;
   std::map<std::tuple<bool, int, int>, std::string> keys;
   for (const DiskCache::Entry &entry : disk.entries()) {
     if (entry.kind != EntryKind::Kernel)
       continue;
     const std::string &key = entry.key, file = disk.folder() + "/kernels/" + entry.name + ".entry";
     if (disk.pathOf(EntryKind::Kernel, key) != file)
-      damaged.push_back(file);
+      useless.push_back(file);
     int major = 0, minor = 0;
     if (key.size() > before.size() + after.size() && key.compare(0, before.size(), before) == 0 &&
         key.compare(key.size() - after.size(), after.size(), after) == 0 &&
         std::sscanf(key.c_str() + before.size(), "%d.%d", &major, &minor) == 2)
-      keys[{driver == 0 || major <= driver, major, minor}] = key;
+      keys[{driver == 0 || major * 1000 + minor * 10 <= newest, major, minor}] = key;
   }
   std::vector<std::string> found;
   for (auto &[merit, key] : keys)
@@ -123,20 +126,25 @@ std::vector<std::string> keysOnDisk(const DiskCache &disk, const KernelSpec &spe
 /// looked for in vain.
 std::shared_ptr<const KernelImage> loadWithoutNvrtc(DiskCache &disk, const KernelSpec &spec, const std::string &source,
                                                     bool toPtx, const NvrtcError &error) {
-  std::vector<std::string> damaged, keys = keysOnDisk(disk, spec, source, toPtx, damaged);
+  std::vector<std::string> useless, keys = keysOnDisk(disk, spec, source, toPtx, useless);
   for (; !keys.empty(); keys.pop_back()) {
     std::string file = disk.pathOf(EntryKind::Kernel, keys.back());
     std::optional<std::string> bytes = disk.find(EntryKind::Kernel, keys.back());
     if (std::shared_ptr<const KernelImage> image = bytes ? imageOf(spec, toPtx, *bytes, file) : nullptr) {
-      log(LogLevel::Info, "took '" + keys.back() + "' from '" + file + "', since there is no NVRTC");
+      // Who names an NVRTC means to use it.
+      log(std::getenv("FALLOFF_NVRTC") ? LogLevel::Warning : LogLevel::Info,
+          "took '" + keys.back() + "' from '" + file + "', for want of NVRTC: " + error.what());
       return image;
     }
-    damaged.push_back(file);
+    useless.push_back(file);
   }
   std::string message = std::string(error.what()) + "; nor is there " + describe(spec.shape) + " for " +
                         targetOf(spec) + " in the cache in '" + disk.folder() + "'";
-  for (size_t at = 0; at < damaged.size(); ++at)
-    message += (at == 0 ? ", which has damaged files: '" : ", '") + damaged[at] + "'";
+  constexpr size_t most = 4; // named
+  for (size_t at = 0; at < std::min(useless.size(), most); ++at)
+    message += (at == 0 ? ", where files are of no use: '" : ", '") + useless[at] + "'";
+  if (useless.size() > most)
+    message += " and " + std::to_string(useless.size() - most) + " more";
   throw NvrtcError(message);
 }
 

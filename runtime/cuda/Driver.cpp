@@ -11,7 +11,7 @@ namespace {
 
 const char *remedy = "update the NVIDIA driver of this machine";
 
-std::atomic<int> openedMajor{0};
+std::atomic<int> openedVersion{0};
 
 std::string describeStatus(const DriverSymbols &symbols, int status) {
   const char *name = nullptr, *words = nullptr;
@@ -61,7 +61,7 @@ void open(DriverReport &report, DriverSymbols &symbols) {
   }
   int major = number / 1000, minor = number % 1000 / 10;
   report.version = std::to_string(major) + "." + std::to_string(minor);
-  openedMajor = major;
+  openedVersion = number;
   if (std::make_pair(major, minor) < std::make_pair(oldestDriver[0], oldestDriver[1])) {
     report.problem = "expects an NVIDIA driver of CUDA " + std::to_string(oldestDriver[0]) + "." +
                      std::to_string(oldestDriver[1]) + " or later, but got one of CUDA " + report.version + ", " +
@@ -112,7 +112,7 @@ DriverReport Driver::find() {
   return report;
 }
 
-int Driver::knownMajor() { return openedMajor; }
+int Driver::knownVersion() { return openedVersion; }
 
 std::string Driver::describe(int status) const { return describeStatus(symbols, status); }
 

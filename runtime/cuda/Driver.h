@@ -99,8 +99,8 @@ public:
   static const Driver &shared();
   /// What `shared` has taken, or would take, and its devices.
   static DriverReport find();
-  /// The major version of CUDA of the driver that was opened last; 0: none was.
-  static int knownMajor();
+  /// The version of CUDA of the driver that was opened last, 1000 major + 10 minor; 0: none was.
+  static int knownVersion();
   /// Looks anew. Throws as `shared` does.
   Driver();
 

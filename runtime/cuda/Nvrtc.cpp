@@ -65,7 +65,7 @@ Opened open() {
   Opened opened;
   Library &library = opened.report.library;
   std::string &problem = opened.report.problem;
-  library = findLibrary({"libnvrtc.so", nvrtcMajors(Driver::knownMajor()), false, "FALLOFF_NVRTC"});
+  library = findLibrary({"libnvrtc.so", nvrtcMajors(Driver::knownVersion() / 1000), false, "FALLOFF_NVRTC"});
   if (!library) {
     problem = "expects NVRTC, which compiles kernels for NVIDIA devices, but got none; looked in " + library.places() +
               (library.problem.empty() ? "" : "; of no use: " + library.problem) +

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The PTX that C++ has no words for, one instruction a function. Volatile are those whose place matters: what reads or
-// fills shared memory behind the compiler's back must stay between the barriers that order it.
+// The PTX that C++ has no words for. Volatile are those whose place matters: what reads or fills shared memory behind
+// the compiler's back must stay between the barriers that order it.
 
 /// x, of which the compiler knows nothing. NVRTC spends long on which bits an address may have, for each that is made
 /// of it.
@@ -112,19 +112,6 @@ __device__ inline void packOperand(unsigned (&a)[4], const float (&left)[4], con
     FALLOFF_PACK_OPERAND("bf16");
   else
     FALLOFF_PACK_OPERAND("f16");
-}
-
-#define FALLOFF_STORE_PACKED(TYPE)                                                                                     \
-  asm volatile("{.reg .b32 both;\n\tcvt.rn." TYPE "x2.f32 both, %2, %1;\n\tst.shared.b32 [%0], both;}" ::"r"(shared),  \
-               "f"(low), "f"(high)                                                                                     \
-               : "memory")
-
-/// Stores pack(low, high).
-__device__ inline void storePacked(unsigned shared, float low, float high) {
-  if constexpr (isBf16)
-    FALLOFF_STORE_PACKED("bf16");
-  else
-    FALLOFF_STORE_PACKED("f16");
 }
 
 __device__ inline float powerOfTwo(float x) {
