@@ -78,7 +78,7 @@ def compile_job(job: Job) -> tuple[str, list[str]]:
     return kernel.source, faults
 
 
-# Kernels of any strides that spill by NVRTC 13.0; none of aligned rows does.
+# Kernels of any strides that spill by NVRTC 13.0.
 SPILLING = {
     Job("radial", "int8-fp8", "sm_90", 256, is_large=True, is_aligned=False),
     Job("radial", "int8-fp8", "sm_90", 256, is_large=False, is_aligned=False),
