@@ -5,6 +5,7 @@
 #include "compiler/cpu/EmitFunctor.h"
 #include "compiler/cpu/KernelCache.h"
 #include "compiler/cpu/Target.h"
+#include "tests/unit/CausalProgram.h"
 #include "tests/unit/passes/RandomProgram.h"
 #include "gtest/gtest.h"
 #include <algorithm>
@@ -80,17 +81,7 @@ TEST(Functor, RandomSetsMeanWhatTheySay) {
 
 TEST(Functor, TextIsShortAndTheSame) {
   // Causal over one axis: two table reads a query, two comparisons a vector of keys.
-  SetProgram program;
-  program.segments = {{"tokens", {"token"}}};
-  program.coordinates = {{0, 0, -1}};
-  program.extentTable = 0;
-  SetNode causal;
-  causal.kind = SetKind::Interval;
-  causal.segment = causal.coordinate = causal.query = 0;
-  causal.table = 1;
-  causal.high = 2;
-  program.nodes = {causal};
-  program.contains = 0;
+  SetProgram program = causal();
   auto text = [&] {
     return print(hostLevel(), [&](mlir::MLIRContext &c) { return emitFunctor(c, program); }, Listing::Mlir);
   };

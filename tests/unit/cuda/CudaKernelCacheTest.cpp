@@ -6,7 +6,7 @@
 #include "compiler/cuda/KernelTable.h"
 #include "runtime/DiskCache.h"
 #include "runtime/cuda/Nvrtc.h"
-#include "tests/unit/cuda/CausalProgram.h"
+#include "tests/unit/CausalProgram.h"
 #include "gtest/gtest.h"
 #include <algorithm>
 #include <cstdlib>

@@ -9,7 +9,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
-#include "tests/unit/cuda/CausalProgram.h"
+#include "tests/unit/CausalProgram.h"
 #include "tests/unit/cuda/HostFunctors.h"
 #include "tests/unit/passes/RandomPattern.h"
 #include "tests/unit/passes/RandomProgram.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The smallest set program that has something to test: tables 1 and 2 hold the bounds of an interval.
-#ifndef FALLOFF_TESTS_UNIT_CUDA_CAUSALPROGRAM_H
-#define FALLOFF_TESTS_UNIT_CUDA_CAUSALPROGRAM_H
+#ifndef FALLOFF_TESTS_UNIT_CAUSALPROGRAM_H
+#define FALLOFF_TESTS_UNIT_CAUSALPROGRAM_H
 
 #include "compiler/passes/SetProgram.h"
 #include <string>
