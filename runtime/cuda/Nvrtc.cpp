@@ -140,7 +140,7 @@ private:
 };
 
 /// Whether the kernels of a source are optimised side by side, on all processors. NVRTC 13 is the first that was seen
-/// to do so; for sm_100 and later it then leaves a tenth more instructions in our main loop.
+/// to do so; for sm_100 and later it then leaves up to 7 % more instructions in our main loop.
 bool splits(const std::string &version, int architecture) { return std::stoi(version) >= 13 && architecture < 100; }
 
 std::string listOf(const std::vector<int> &architectures) {
