@@ -42,20 +42,54 @@ class Kernel:
 
     def main_loops(self) -> list[list[Instruction]]:
         """The innermost loops that hold matrix instructions, each in the order of addresses."""
-        follows = [self._following(index) for index in range(len(self.instructions))]
+        follows = self._graph()
         matrix = {
             index for index, each in enumerate(self.instructions) if MATRIX.match(each.opcode)
         }
         loops = _innermost(follows, range(len(follows)), matrix)
         return [[self.instructions[index] for index in sorted(loop)] for loop in loops]
 
+    def _graph(self) -> list[list[int]]:
+        """For each instruction the indices of those that may be next. A BSYNC goes on where a BSSY
+        says from which it is reached without another of the same barrier between."""
+        follows = [self._following(index) for index in range(len(self.instructions))]
+        marks = [
+            (index, each)
+            for index, each in enumerate(self.instructions)
+            if each.opcode.startswith("BSSY")
+        ]
+        before: list[list[int]] = []
+        while before != follows:  # ways lead through other barriers, too
+            before = [list(each) for each in follows]
+            for index, mark in marks:
+                for met in self._meetings(index, before):
+                    follows[met] = sorted({*follows[met], self._target(mark)})
+        return follows
+
+    def _meetings(self, index: int, follows: list[list[int]]) -> set[int]:
+        """The instructions BSYNC for which the BSSY at an index is the last of their barrier."""
+        barrier = _barrier(self.instructions[index])
+        met, seen, work = set(), set(), list(follows[index])
+        while work:
+            at = work.pop()
+            if at in seen:
+                continue
+            seen.add(at)
+            each = self.instructions[at]
+            if each.opcode.startswith(("BSSY", "BSYNC")) and _barrier(each) == barrier:
+                if each.opcode.startswith("BSYNC"):
+                    met.add(at)
+                continue
+            work += follows[at]
+        return met
+
     def _following(self, index: int) -> list[int]:
-        """Indices of the instructions that may be next."""
+        """Indices of the instructions that may be next, but for those of a BSYNC."""
         each = self.instructions[index]
         base = each.opcode.partition(".")[0]
         passed = [index + 1] if index + 1 < len(self.instructions) else []
-        if base == "BSYNC":  # goes on where the BSSY of its barrier says
-            return sorted({*self._meeting_points(each), *passed})
+        if base == "BSYNC":
+            return []
         if base in ("BRX", "JMX", "BRXU", "JMXU"):
             raise ValueError(f"expects jumps to labels, but got '{each}' in {self.name}")
         if base in ("BRA", "JMP", "CALL"):
@@ -70,12 +104,6 @@ class Kernel:
         if found is None or found[1] not in self.labels:
             raise ValueError(f"expects a jump to a label of {self.name}, but got '{each}'")
         return self.labels[found[1]]
-
-    def _meeting_points(self, each: Instruction) -> Iterator[int]:
-        barrier = _barrier(each)
-        for other in self.instructions:
-            if other.opcode.startswith("BSSY") and _barrier(other) == barrier:
-                yield self._target(other)
 
 
 def _barrier(each: Instruction) -> str:

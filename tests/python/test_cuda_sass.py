@@ -106,6 +106,25 @@ def test_a_barrier_of_lanes_goes_on_where_it_was_set() -> None:
     assert len(sass_loops.local_accesses(text)) == 1
 
 
+def test_a_barrier_of_lanes_that_is_set_again_is_another() -> None:
+    assert main_loop_of(
+        ".L_x_1:",
+        "BSSY B0, `(.L_x_2)",
+        MMA,
+        "BSYNC B0",
+        ".L_x_2:",
+        "@P0 BRA `(.L_x_1)",
+        "MUFU.EX2 R2, R2",
+        "@P1 BRA `(.L_x_1)",
+        ".L_x_3:",  # a loop after
+        "BSSY B0, `(.L_x_4)",
+        "BSYNC B0",
+        ".L_x_4:",
+        "@P2 BRA `(.L_x_3)",
+        "EXIT",
+    ) == ["BSSY", "HMMA", "BSYNC", "BRA", "MUFU", "BRA"]
+
+
 def test_local_memory_around_the_loop_is_no_fault() -> None:
     text = sass(STORE, ".L_x_1:", MMA, "@P0 BRA `(.L_x_1)", "LDL R2, [R1]", "EXIT")
     assert sass_loops.local_accesses(text) == []
