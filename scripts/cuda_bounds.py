@@ -37,7 +37,7 @@ KERNELS = [("bf16", 64), ("bf16", 128), ("int8", 128), ("int8-fp8", 128)]
 # instructions that are no comparison or selection, which other units do.
 OPCODES = {"packs": r"cvt\..*x2\.f32", "arithmetic": r"(add|sub|mul|fma)(\.rn)?(\.ftz)?\.f32"}
 # Bytes of a lane where kernels that round K and V touch those. What else they load, scales and
-# tokens that all rows share, stays in L1.
+# tokens that all rows share, stays in L1. Rounding Q costs a row once, and no tile of it.
 ROWS = {r"ld\.global.*\.v4\.u32": 16, r"st\.global\.u32": 4}
 Counted = dict[str, Any]
 

@@ -3,7 +3,7 @@
 // The table. Registers decide how many queries a warp takes, shared memory the keys of a block, the stages, and how
 // many CTAs share a multiprocessor; two of them hide each other's softmax.
 #include "compiler/cuda/KernelTable.h"
-#include "runtime/cuda/QuantiseGrid.h"
+#include "runtime/cuda/KernelArguments.h"
 #include <algorithm>
 #include <stdexcept>
 
@@ -39,49 +39,45 @@ int32_t padded(int64_t dimension, const char *name) {
   return int32_t((dimension + 31) / 32 * 32);
 }
 
-/// Dynamic shared memory: queries, then rings of keys and values; outputs take their place at the end.
+/// Dynamic shared memory: queries, then rings of keys and values; outputs take their place at the end. Quantised ones
+/// have scales beside them: four bytes a query, 128 a block of keys.
 int32_t sharedBytes(const KernelShape &shape) {
-  if (shape.arithmetic != Arithmetic::Plain)
-    return quantisedSharedBytes(shape.queryBlock, shape.keyBlock, shape.headDim, shape.valueDim, shape.threads / 32,
-                                shape.stages, shape.arithmetic == Arithmetic::Int8Fp8);
-  const int32_t queries = shape.queryBlock * shape.headDim * 2;
-  const int32_t ring = shape.keyBlock * (shape.headDim + shape.valueDim) * 2;
-  const int32_t outputs = shape.queryBlock * shape.valueDim * 2;
-  return std::max(queries + shape.stages * ring, outputs);
+  const bool isPlain = shape.arithmetic == Arithmetic::Plain;
+  const int32_t queryBytes = isPlain ? shape.headDim * 2 : shape.headDim + 4;
+  const int32_t keyBytes = isPlain ? shape.headDim * 2 : shape.headDim;
+  const int32_t valueBytes = shape.arithmetic == Arithmetic::Int8Fp8 ? shape.valueDim : shape.valueDim * 2;
+  const int32_t stage = shape.keyBlock * (keyBytes + valueBytes) + (isPlain ? 0 : 128);
+  return std::max(shape.queryBlock * queryBytes + shape.stages * stage, shape.queryBlock * shape.valueDim * 2);
 }
 
 bool fits(const Machine &machine, const KernelShape &shape) {
-  const int32_t bytes = sharedBytes(shape);
+  const int32_t bytes = sharedBytes(shape) + cornerBytes;
   return bytes <= machine.sharedBytes && shape.residentBlocks * (bytes + reserved) <= machine.sharedBytesSm;
 }
 
 /// The largest ring that leaves room for `shape.residentBlocks` CTAs: keys of a block first, since each block costs two
 /// barriers, then stages. False if there is none.
 bool chooseRing(const Machine &machine, KernelShape &shape, int32_t keys) {
+  const bool isFp8 = shape.arithmetic == Arithmetic::Int8Fp8; // keys and values come as numbers, gathered before
   for (shape.keyBlock = keys; shape.keyBlock >= 32; shape.keyBlock /= 2)
-    // Rows that are not aligned are copied through registers: a second stage would bring nothing.
-    for (shape.stages = shape.aligned ? 2 : 1; shape.stages > 0; --shape.stages)
+    // Rows that are gathered and not aligned are copied through registers: a second stage would bring nothing.
+    for (shape.stages = shape.aligned || isFp8 ? 2 : 1; shape.stages > 0; --shape.stages)
       if (fits(machine, shape))
         return true;
   return false;
 }
 
 /// Keys of a block at most: 64, or 32 for tiles of few keys. Where one of the two would leave a kernel a register or
-/// two short, as NVRTC 13.0 assigns them, it is the other; the tests of the compile matrix found which. e4m3 takes more
-/// where mma.sync has none of its own and ptxas unpacks it to halves. It does not depend on strides: keys of a block
-/// share scales, and results must be the same however tensors lie.
+/// two short, as NVRTC 13.0 assigns them, it is the other; the tests of the compile matrix found where. It does not
+/// depend on strides: keys of a block share scales, and results must be the same however tensors lie.
 int32_t mostKeys(const KernelShape &shape, const KernelRequest &request) {
-  const int32_t columns = std::max(shape.headDim, shape.valueDim), generation = request.architecture / 10;
-  if (shape.arithmetic == Arithmetic::Int8Fp8 && (generation == 9 || generation == 10)) {
-    if (columns == 224)
-      return 64;
-    if (columns <= 128 || columns == 256)
+  const int32_t columns = std::max(shape.headDim, shape.valueDim);
+  if (request.architecture / 10 == 10) {
+    if (shape.arithmetic == Arithmetic::Int8 && columns == 128)
       return 32;
+    if (shape.arithmetic == Arithmetic::Int8Fp8 && columns == 256)
+      return 64;
   }
-  if (shape.arithmetic == Arithmetic::Int8Fp8 && request.architecture == 89 && columns == 96)
-    return 32;
-  if (shape.arithmetic == Arithmetic::Int8 && generation == 10 && columns == 128)
-    return 32;
   return request.keyCapacity > 32 ? 64 : 32;
 }
 
@@ -99,7 +95,7 @@ KernelShape kernelShape(const KernelRequest &request) {
   KernelShape shape;
   shape.element = request.element;
   shape.arithmetic = request.arithmetic;
-  shape.aligned = request.aligned;
+  shape.aligned = request.aligned && request.headDim % 8 == 0 && request.valueDim % 8 == 0;
   shape.headDim = padded(request.headDim, "head");
   shape.valueDim = padded(request.valueDim, "value");
   shape.queryBlock = request.queryCapacity > 64 ? 128 : 64;
@@ -140,13 +136,10 @@ std::vector<std::string> kernelParts(Arithmetic arithmetic) {
   std::vector<std::string> parts = {"Instructions"};
   if (int8)
     parts.push_back("InstructionsQuantised");
-  parts.insert(parts.end(), {"Layout", "Load", "Steps", "Mask"});
+  parts.insert(parts.end(), {"Layout", "Load", "Steps", "Mask", int8 ? "Int8Scores" : "Scores",
+                             fp8 ? "Fp8Values" : "Values", "Softmax", "Epilogue", "Attention", "Merge"});
   if (int8)
-    parts.push_back("QuantiseRows");
-  parts.insert(parts.end(), {int8 ? "Int8Scores" : "Scores", fp8 ? "Fp8Values" : "Values", "Softmax", "Epilogue",
-                             "Attention", "Merge"});
-  if (int8)
-    parts.insert(parts.end(), {"QuantiseSums", "Quantise"});
+    parts.insert(parts.end(), {"QuantiseRows", "QuantiseSums", "Quantise", "QuantiseQueries"});
   return parts;
 }
 

@@ -54,8 +54,8 @@ std::map<int, Device *> &knownDevices() {
 }
 
 /// The entry points that an image may have (compiler/cuda).
-const char *const entryPoints[] = {"falloff_attention", "falloff_merge", "falloff_sums", "falloff_means",
-                                   "falloff_quantise"};
+const char *const entryPoints[] = {"falloff_attention", "falloff_merge",    "falloff_sums",
+                                   "falloff_means",     "falloff_quantise", "falloff_queries"};
 
 } // namespace
 

@@ -29,6 +29,7 @@ public:
   int32_t pieces() const { return sizes.pieces; }      ///< CTAs for a head and batch entry, of the longest table
   int32_t splitBlocks() const { return sizes.splits; } ///< CTAs that merge, of the table that has the most
   int32_t slots() const { return sizes.slots; }        ///< partial results, of the table that has the most
+  int32_t queryLanes() const { return sizes.queryLanes; }
   int32_t keyLanes() const { return sizes.keyLanes; }
   size_t bytes() const { return buffer.size(); }
 

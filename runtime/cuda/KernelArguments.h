@@ -47,6 +47,9 @@ struct PlanTable {
 /// mergeColumns), query heads, batch entries; the columns of a block are neighbours.
 constexpr int mergeColumns = 32;
 
+/// Bytes of shared memory that falloff_attention has besides what its launch asks for.
+constexpr int cornerBytes = 128;
+
 /// Batch entries that one launch takes where text lengths are given; without them any number.
 constexpr int textBatches = 64;
 
@@ -73,9 +76,12 @@ struct AttentionArguments {
   int slots; ///< the most of any table
 
   // Of quantised recipes (runtime/Recipe.h), written by the launches before.
+  signed char *queryNumbers;   ///< [batch][head][query lane / 16][padded head dim / 32][thread of a warp][16 bytes]
+  float *queryScales;          ///< [batch][head][query lane]; `scale` is a factor of them
+  float *queryShifts;          ///< likewise: what `lse`, if there is one, lacks where keys are smoothed
   float *keyMeans;             ///< [batch][key head][padded head dim]
   signed char *keyNumbers;     ///< [batch][key head][key lane][padded head dim]
-  float *keyScales;            ///< [batch][key head][key block][group]
+  float *keyScales;            ///< [batch][key head][key block][keyBlockNumbers]
   float *valueScales;          ///< fp8: [batch][key head][padded value dim]
   unsigned char *valueNumbers; ///< fp8: [batch][key head][key block][padded value dim][key of the block, permuted]
   double *sums;                ///< scratch of the reductions

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One call as launches: its batch entries in chunks, each attention and then the merge of split rows; before, of a
-// quantised recipe, what rounds keys and values.
+// quantised recipe, what rounds queries, keys and values.
 #include "runtime/cuda/Launch.h"
 #include "runtime/PlanLayout.h"
 #include "runtime/TensorCheck.h"
@@ -23,6 +23,7 @@ constexpr int64_t maxGridSide = 65535; ///< of a grid's y and z
 /// Offsets in the workspace; each part begins on 256 bytes, and has unwritten ones behind it as in DevicePlan.
 struct Workspace {
   int64_t partialValues, partialMaxima, partialSums;
+  int64_t queryNumbers, queryScales, queryShifts;
   int64_t keyMeans, keyNumbers, keyScales, valueScales, valueNumbers, sums; ///< of quantised recipes
   int64_t bytes;
 };
@@ -52,10 +53,14 @@ Workspace layOutWorkspace(const KernelShape &shape, const DevicePlan &plan, int6
   at.partialMaxima = parts.add(rows * 4);
   at.partialSums = parts.add(rows * 4);
   if (shape.arithmetic != Arithmetic::Plain) {
+    int64_t queries = batches * heads * plan.queryLanes();
+    at.queryNumbers = parts.add(queries * shape.headDim);
+    at.queryScales = parts.add(queries * 4);
+    at.queryShifts = parts.add(queries * 4);
     int64_t pairs = batches * keyHeads, keys = pairs * plan.keyLanes();
     at.keyMeans = parts.add(pairs * shape.headDim * 4);
     at.keyNumbers = parts.add(keys * shape.headDim);
-    at.keyScales = parts.add(keys / shape.keyBlock * keyGroups * 4);
+    at.keyScales = parts.add(keys / shape.keyBlock * keyBlockNumbers * 4);
     at.sums = parts.add(pairs * sumParts(plan.keyLanes()) *
                         sumColumns(shape.headDim, shape.valueDim, roundsValues(shape)) * 8);
     if (roundsValues(shape)) {
@@ -73,7 +78,7 @@ int64_t batchesAtOnce(int64_t batches, bool hasTextLengths) {
 }
 
 bool isAligned(const Tensor &tensor) {
-  if (reinterpret_cast<uintptr_t>(tensor.data) % 16 || (tensor.strides[3] != 1 && tensor.sizes[3] > 1))
+  if (reinterpret_cast<uintptr_t>(tensor.data) % 16 || tensor.strides[3] != 1 || tensor.sizes[3] % 8)
     return false;
   for (int dimension : {0, 1, 2})
     if (tensor.sizes[dimension] > 1 && tensor.strides[dimension] % 8)
@@ -108,7 +113,7 @@ std::string checkKernel(const KernelShape &shape, const DevicePlan &plan, const 
                        std::to_string(shape.valueDim) + ", as the kernel has",
                    std::to_string(tensors.q.sizes[3]) + " and " + std::to_string(tensors.v.sizes[3]));
   if (shape.aligned && !areAligned(tensors))
-    return "expects rows that begin on 16 bytes with elements side by side, as the kernel does, but got others; "
+    return "expects rows of whole words of 16 bytes, as the kernel does, but got others; "
            "KernelShape::aligned = false takes any";
   return "";
 }
@@ -154,6 +159,9 @@ void fillWorkspace(AttentionArguments &arguments, const Workspace &at, char *bas
   arguments.partialValues = reinterpret_cast<float *>(base + at.partialValues);
   arguments.partialMaxima = reinterpret_cast<float *>(base + at.partialMaxima);
   arguments.partialSums = reinterpret_cast<float *>(base + at.partialSums);
+  arguments.queryNumbers = reinterpret_cast<signed char *>(base + at.queryNumbers);
+  arguments.queryScales = reinterpret_cast<float *>(base + at.queryScales);
+  arguments.queryShifts = reinterpret_cast<float *>(base + at.queryShifts);
   arguments.keyMeans = reinterpret_cast<float *>(base + at.keyMeans);
   arguments.keyNumbers = reinterpret_cast<signed char *>(base + at.keyNumbers);
   arguments.keyScales = reinterpret_cast<float *>(base + at.keyScales);
@@ -186,6 +194,7 @@ private:
     start("falloff_means", meanBlocks(shape.headDim, shape.valueDim, roundsValues(shape)), heads, batches,
           quantiseThreads, 0, arguments);
     start("falloff_quantise", arguments.keyLanes / shape.keyBlock, heads, batches, quantiseThreads, 0, arguments);
+    start("falloff_queries", queryParts(arguments.queryLanes), arguments.heads, batches, quantiseThreads, 0, arguments);
   }
   void start(const char *name, int64_t x, int64_t y, int64_t z, int threads, int sharedBytes,
              AttentionArguments &arguments) const {

@@ -29,8 +29,8 @@ struct LaunchOptions {
   std::vector<int64_t> textLengths; ///< by batch entry, of the segment with axis `token`; empty: whole
 };
 
-/// Whether rows of q, k, v and out begin on 16 bytes and elements of a row are neighbours: what KernelShape::aligned
-/// asks.
+/// Whether rows of q, k, v and out begin on 16 bytes and are of 8, 16, 24 ... elements that are neighbours: what
+/// KernelShape::aligned asks.
 bool areAligned(const AttentionTensors &tensors);
 
 /// Bytes of scratch that `launch` writes and reads, at a multiple of 256; 0: none. Those of one stream may share it.

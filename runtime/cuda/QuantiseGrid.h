@@ -6,6 +6,7 @@
 //   falloff_sums      grid (sumParts(key lanes), key heads, batches)
 //   falloff_means     grid (meanBlocks(...), key heads, batches)
 //   falloff_quantise  grid (key lanes / keyBlock, key heads, batches)
+//   falloff_queries   grid (queryParts(query lanes), heads, batches)
 //
 // This file is compiled twice: by the host, and as a part of CUDA sources, where there are no headers.
 #ifndef FALLOFF_RUNTIME_CUDA_QUANTISEGRID_H
@@ -23,6 +24,9 @@ namespace cuda {
 constexpr int quantiseThreads = 256;
 constexpr int partLanes = 256; ///< key lanes that one block of falloff_sums adds up
 constexpr int keyGroups = 4;   ///< scales of a block of keys (runtime/Recipe.h)
+/// Of a block of keys in AttentionArguments::keyScales: its scales, and behind them 1 if some lane has no token, else
+/// 0.
+constexpr int keyBlockNumbers = 8;
 
 FALLOFF_CONSTANT int sumParts(int keyLanes) { return (keyLanes + partLanes - 1) / partLanes; }
 
@@ -37,18 +41,9 @@ FALLOFF_CONSTANT int meanBlocks(int headDim, int valueDim, bool roundsValues) {
   return (headDim + (roundsValues ? valueDim : 0)) / meanColumns;
 }
 
-/// Shared memory of the attention kernel: queries and 512 bytes a warp, then the ring; at the end outputs in their
-/// place. Behind all that a float for each query.
-FALLOFF_CONSTANT int quantisedLogSumsAt(int queryBlock, int keyBlock, int headDim, int valueDim, int warps, int stages,
-                                        bool roundsValues) {
-  const int queries = queryBlock * headDim + warps * 512, outputs = queryBlock * valueDim * 2;
-  const int keys = keyBlock * headDim + 128, values = keyBlock * valueDim * (roundsValues ? 1 : 2);
-  const int loop = queries + stages * (keys + values);
-  return loop > outputs ? loop : outputs;
-}
-FALLOFF_CONSTANT int quantisedSharedBytes(int queryBlock, int keyBlock, int headDim, int valueDim, int warps,
-                                          int stages, bool roundsValues) {
-  return quantisedLogSumsAt(queryBlock, keyBlock, headDim, valueDim, warps, stages, roundsValues) + queryBlock * 4;
+/// A warp of falloff_queries takes 16 queries.
+FALLOFF_CONSTANT int queryParts(int queryLanes) {
+  return (queryLanes + quantiseThreads / 2 - 1) / (quantiseThreads / 2);
 }
 
 } // namespace cuda

@@ -39,7 +39,7 @@ def test_page() -> None:
 
 @pytest.mark.parametrize(
     ("recipe", "head_dim", "architecture"),
-    [("bf16", 64, 80), ("int8", 128, 90), ("int8-fp8", 128, 120)],
+    [("bf16", 64, 80), ("int8", 128, 90), ("int8-fp8", 128, 90), ("int8-fp8", 128, 120)],
 )
 def test_counts(recipe: str, head_dim: int, architecture: int) -> None:
     """Again for some kernels; all of them take minutes."""

@@ -7,63 +7,61 @@
 /// K0 V0 K1 V1 ..., an empty one where there is no block left, so that waits can count them.
 class Pipeline {
 public:
-  Step steps[stages]; ///< of the blocks in stages, the present one first
   static constexpr int pending = 2 * (stages - 1);
 
   __device__ Pipeline(const AttentionArguments &a, const Scores &scores, const Values &values)
-      : a(a), scores(scores), values(values), cursor(a) {
-#pragma unroll
-    for (int i = 0; i < stages; ++i)
-      steps[i] = {-1, 0};
-  }
+      : a(a), scores(scores), values(values) {}
 
-  /// V of the last block in flight, into the stage that the step before has left. `steps` moves on to the next block,
-  /// whose tokens come while scores are made.
-  __device__ void advanceValues(int stage) {
-    if (last().keyLane >= 0)
-      values.copyValues(stage, last().keyLane, tokens);
+  /// In step n, V of the last block in flight, into the stage that the step before has left. Tokens of the next block
+  /// come while scores are made.
+  __device__ void advanceValues(int n) {
+    const Step last = steps[n + stages - 1], next = steps[n + stages];
+    if (last.exists())
+      values.copyValues(unsigned(n - 1) % stages, last.keyLane, tokens);
     commitCopies();
-    const Step next = cursor.after(last());
-#pragma unroll
-    for (int i = 0; i + 1 < stages; ++i)
-      steps[i] = steps[i + 1];
-    last() = next;
-    if (last().keyLane >= 0)
-      tokens.load(a.keyTokens + last().keyLane, MissingTokens(a));
+    if (next.exists() && (Scores::takesTokens || Values::takesTokens))
+      tokens.load(a.keyTokens + next.keyLane, MissingTokens(a));
   }
   /// K of that next block, into the stage whose scores have been made.
-  __device__ void advanceKeys(int stage) {
-    if (last().keyLane >= 0) {
-      last().kind |= tokens.haveGaps() ? Step::gaps : 0;
-      scores.copyKeys(stage, last().keyLane, tokens);
+  __device__ void advanceKeys(int n) {
+    const int keyLane = steps[n + stages].keyLane;
+    bool haveGaps = false;
+    if (keyLane >= 0) {
+      haveGaps = Scores::takesTokens && tokens.haveGaps();
+      scores.copyKeys(unsigned(n) % stages, keyLane, tokens);
     }
     commitCopies();
+    if (threadIdAnew() == 0) {
+      if (haveGaps)
+        steps[n + stages].kind |= Step::gaps;
+      steps.find(a, n + stages + 1);
+    }
   }
 
 private:
   const AttentionArguments &a;
   const Scores &scores;
   const Values &values;
-  StepCursor cursor;
   KeyTokens tokens = {}; ///< of the newest block: for its keys, then for its values
-
-  __device__ Step &last() { return steps[stages - 1]; }
 };
 
 /// Visits every block of the piece. On return no copy is in flight, and no one reads shared memory.
 __device__ inline void attend(const AttentionArguments &a, Pipeline &pipeline, Scores &scores, const Values &values,
                               Softmax &softmax, float (&outputs)[rowTiles][valueDim / 8][4]) {
   // The steps below 0 begin the copies of the first blocks and do nothing else.
-  for (int n = -stages; n < 0 || pipeline.steps[0].keyLane >= 0; ++n) {
-    const int stage = unsigned(n) % stages; // worked out anew: registers are scarce
-    const bool works = n >= 0, masks = works && !pipeline.steps[0].isWhole();
-    Kept kept;
-    if (masks)
-      kept = keptOf(a, pipeline.steps[0]);
-
+  for (int n = -stages; n < 0 || steps[n].exists(); ++n) {
+    const int stage = unsigned(n) % stages;
     waitForCopies<Pipeline::pending>(); // K of this block
     __syncthreads();                    // ... of every thread; and all have left the stage that V goes to
-    pipeline.advanceValues(unsigned(n - 1) % stages);
+    const bool works = n >= 0;
+    Step step = steps[n];
+    if (works && scores.haveGaps(stage))
+      step.kind |= Step::gaps;
+    const bool masks = works && !step.isWhole();
+    Kept kept;
+    if (masks)
+      kept = keptOf(a, step);
+    pipeline.advanceValues(n);
     float weights[rowTiles][keyBlock / 8][4];
     if (works)
       scores.multiply(weights, stage);
@@ -74,7 +72,7 @@ __device__ inline void attend(const AttentionArguments &a, Pipeline &pipeline, S
 
     waitForCopies<Pipeline::pending>(); // V of this block
     __syncthreads();                    // ... of every thread; and all have made their scores
-    pipeline.advanceKeys(stage);
+    pipeline.advanceKeys(n);
     if (works) {
       softmax.weigh(weights, outputs, scores);
       values.multiply(outputs, weights, stage);
@@ -84,10 +82,12 @@ __device__ inline void attend(const AttentionArguments &a, Pipeline &pipeline, S
   __syncthreads();
 }
 
+static_assert(sizeof(Corner) + sizeof(Steps) <= cornerBytes, "as the table of kernels counts");
+
 /// Grid: pieces of work (the longest first), query heads, batch entries.
 extern "C" __global__ void __launch_bounds__(threads, residentBlocks)
     falloff_attention(const __grid_constant__ AttentionArguments a) {
-  extern __shared__ __align__(1024) unsigned char memory[];
+  extern __shared__ __align__(128) unsigned char memory[]; // as swizzled rows ask
   const unsigned shared = sharedAddress(memory);
   const int head = blockIdx.y, keyHead = head / (a.heads / a.keyHeads);
   if (blockIdx.x >= planOf(a).pieceCount)
@@ -102,13 +102,17 @@ extern "C" __global__ void __launch_bounds__(threads, residentBlocks)
     __syncthreads();
     scores.prepareQueries(a);
   }
+  if (threadId() == 0)
+    steps.begin(a);
   Pipeline pipeline(a, scores, values);
   Softmax softmax;
   float outputs[rowTiles][valueDim / 8][4] = {};
   attend(a, pipeline, scores, values, softmax, outputs);
+  // Nothing that was worked out before the loop is asked for after it.
   const RowPiece &piece = planOf(a).pieces[blockIdx.x];
+  scaleOutputs(outputs, values, softmax, piece.slot < 0);
   if (piece.slot < 0)
-    storeOutputs(a, scores, values, softmax, outputs, shared, piece.firstLane, head);
+    storeOutputs(a, scores, softmax, outputs, shared, piece.firstLane);
   else
-    storePartial(a, scores, values, softmax, outputs, piece.slot);
+    storePartial(a, scores, softmax, outputs, piece);
 }

@@ -7,20 +7,20 @@ class Values {
 public:
   using ValueTile = SharedTile<valueDim, keyBlock>; ///< a row is a column of V
   static constexpr int valueBytes = ValueTile::bytes;
+  static constexpr bool takesTokens = false;
 
   static constexpr float slack = recipe::e4m3Slack, offset = recipe::e4m3Exponent;
 
-  __device__ Values(const AttentionArguments &a, int keyHead, unsigned values)
-      : a(a), values(values), place(blockIdx.z * a.keyHeads + keyHead) {}
+  __device__ Values(const AttentionArguments &a, int, unsigned values) : a(a), values(values) {}
 
   /// Begins to copy a block of values. `keyLane` is the block's first.
-  template <typename Tokens>
-  __device__ void copyValues(int stage, int keyLane, const Tokens &) const {
+  __device__ void copyValues(int stage, int keyLane, const KeyTokens &) const {
     constexpr int chunks = ValueTile::chunks, rowsAtOnce = threads / chunks;
     static_assert(ValueTile::blocks == 1, "a block of keys takes at most 128 bytes of a row");
     const int thread = threadIdAnew();
     const unsigned to = values + stage * valueBytes;
-    const unsigned char *from = a.valueNumbers + (firstLaneOf(a, place) + keyLane) * valueDim + thread * 16;
+    const long long lane = (long long)(corner.place) * a.keyLanes + keyLane;
+    const unsigned char *from = a.valueNumbers + lane * valueDim + thread * 16;
 #pragma unroll
     for (int first = 0; first < valueDim; first += rowsAtOnce) {
       const int row = first + thread / chunks;
@@ -69,10 +69,18 @@ public:
             outputs[rowTile][first + tile][i] += part[tile][rowTile][i];
     }
   }
-  /// Columns `8 j + 2 t` of outputs and the next are still to be multiplied by this, t = lane % 4.
-  __device__ float2 columnScale(const AttentionArguments &, int j) const {
-    const float *scales = a.valueScales + (long long)(place)*valueDim;
-    return __ldg(reinterpret_cast<const float2 *>(scales + 8 * j + laneId() % 4 * 2));
+  /// After the last block: outputs times a factor of their row, and then the scale of their column, which values had.
+  __device__ void finish(float (&outputs)[rowTiles][valueDim / 8][4], const float (&factor)[rowTiles][2]) const {
+    const float *scales = a.valueScales + (long long)(corner.place) * valueDim + threadIdAnew() % 4 * 2;
+#pragma unroll
+    for (int j = 0; j < valueDim / 8; ++j) {
+      const float2 scale = __ldg(reinterpret_cast<const float2 *>(scales + 8 * j));
+#pragma unroll
+      for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          outputs[rowTile][j][i] = outputs[rowTile][j][i] * factor[rowTile][i / 2] * (i % 2 ? scale.y : scale.x);
+    }
   }
 
 private:
@@ -81,7 +89,6 @@ private:
   static constexpr int tilesAtOnce = keyBlock == 32 ? 2 : 1;
   const AttentionArguments &a;
   unsigned values;
-  int place; ///< of this key head, among those of all batch entries
 
   /// What a lane hands to loadMatrices for columns of V: 64 keys of 8, or 32 keys of 16.
   static __device__ unsigned laneOffset(int lane) {

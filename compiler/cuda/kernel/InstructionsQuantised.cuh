@@ -56,19 +56,3 @@ __device__ inline float loadSharedFloat(unsigned shared) {
   asm volatile("ld.shared.f32 %0, [%1];" : "=f"(value) : "r"(shared) : "memory");
   return value;
 }
-
-__device__ inline void storeShared(unsigned shared, float value) { storeShared(shared, __float_as_uint(value)); }
-
-/// threadId(), asked for anew: what follows from it is worked out where it is used, in a few instructions, and takes no
-/// register elsewhere.
-__device__ inline int threadIdAnew() {
-  int id;
-  asm volatile("mov.u32 %0, %tid.x;" : "=r"(id));
-  return id % threads;
-}
-
-/// The first lane of a key head's keys, among those of all; worked out anew likewise.
-__device__ inline long long firstLaneOf(const AttentionArguments &a, int place) {
-  asm volatile("" : "+r"(place));
-  return (long long)(place)*a.keyLanes;
-}

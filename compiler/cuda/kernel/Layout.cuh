@@ -17,9 +17,27 @@ __device__ inline int threadId() { return threadIdx.x % threads; }
 __device__ inline int laneId() { return threadId() % 32; }
 __device__ inline int warpId() { return threadId() / 32; }
 
-/// The query, of the block's, of this lane's accumulators in a row tile (half 1: 8 rows further down).
-__device__ inline int queryOf(int rowTile, int half) {
-  return (warpId() * rowTiles + rowTile) * 16 + half * 8 + laneId() / 4;
+/// threadId() and the head and batch entry of this CTA, asked for anew: what follows from them is worked out where it
+/// is used, in a few instructions, and takes no register elsewhere.
+__device__ inline int threadIdAnew() {
+  unsigned id;
+  asm volatile("mov.u32 %0, %tid.x;" : "=r"(id));
+  return id % threads;
+}
+__device__ inline int headAnew() {
+  int head;
+  asm volatile("mov.u32 %0, %ctaid.y;" : "=r"(head));
+  return head;
+}
+__device__ inline int batchAnew() {
+  int batch;
+  asm volatile("mov.u32 %0, %ctaid.z;" : "=r"(batch));
+  return batch;
+}
+
+/// The query, of the block's, of a thread's accumulators in a row tile (half 1: 8 rows further down).
+__device__ inline int queryOf(int rowTile, int half, int thread = threadId()) {
+  return (thread / 32 * rowTiles + rowTile) * 16 + half * 8 + thread % 32 / 4;
 }
 
 /// Rows in shared memory, in column blocks of at most 128 bytes. Within a block, the 16-byte chunks of a row change
@@ -47,13 +65,13 @@ struct SharedTile {
 /// What a lane hands to loadMatrices for 16 rows x 32 bytes in the order of an A operand (rows, then columns), which is
 /// that of a transposed B operand, too.
 template <typename Tile>
-__device__ inline unsigned rowsFirst(int firstRow) {
-  return Tile::offset(firstRow + laneId() % 16, laneId() / 16);
+__device__ inline unsigned rowsFirst(int firstRow, int lane) {
+  return Tile::offset(firstRow + lane % 16, lane / 16);
 }
 
 /// The same in the order of two B operands (columns, then rows).
 template <typename Tile>
-__device__ inline unsigned columnsFirst(int firstRow, int lane = laneId()) {
+__device__ inline unsigned columnsFirst(int firstRow, int lane) {
   return Tile::offset(firstRow + lane % 8 + lane / 16 * 8, lane / 8 % 2);
 }
 

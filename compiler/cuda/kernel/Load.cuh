@@ -7,14 +7,14 @@ struct MissingTokens {
   int first, last;
   __device__ MissingTokens(const AttentionArguments &a) : first(a.textLast), last(a.textLast) {
     if (a.textFirst < a.textLast)
-      first = a.textFirst + a.textLengths[blockIdx.z];
+      first = a.textFirst + a.textLengths[batchAnew()];
   }
   __device__ bool contains(int token) const { return token >= first && token < last; }
 };
 
-/// The token of this lane's row of 32, or -1: there is none, or it is missing.
-__device__ inline int loadToken(const int *tokens, MissingTokens missing) {
-  const int token = __ldg(tokens + laneId());
+/// A token of a table, or -1: there is none, or it is missing.
+__device__ inline int loadToken(const int *from, MissingTokens missing) {
+  const int token = __ldg(from);
   return missing.contains(token) ? -1 : token;
 }
 
@@ -23,6 +23,7 @@ struct KeyTokens {
   int token[keyWords] = {}; ///< a row without steps asks for them before any is loaded
 
   __device__ void load(const int *tokens, MissingTokens missing) {
+    tokens += threadIdAnew() % 32;
 #pragma unroll
     for (int word = 0; word < keyWords; ++word)
       token[word] = loadToken(tokens + 32 * word, missing);
@@ -39,46 +40,60 @@ struct KeyTokens {
   __device__ unsigned valid(int word) const { return __ballot_sync(allLanes, token[word] >= 0); }
 };
 
+/// Where token 0 of a head of this batch entry lies, in a tensor whose data begins with token `firstToken`.
+__device__ inline const char *tokensOf(const TensorView &view, int head, int firstToken) {
+  return static_cast<const char *>(view.data) +
+         2 * (blockIdx.z * view.batch + head * view.head - firstToken * view.token);
+}
+
+/// What a block of threads needs once a step, where registers are dearer. Written before the first barrier.
+struct Corner {
+  const char *keys, *values; ///< tokensOf()
+  int place;                 ///< of this key head, among those of all batch entries
+};
+__shared__ Corner corner;
+
 /// Rows of one head of a tensor, and where they go in a tile of `rows` in shared memory.
 template <int rows, int columns>
 class Gather {
 public:
   using Tile = SharedTile<rows, columns * 2>;
 
-  __device__ Gather(const TensorView &view, int head, int firstToken, int dim)
-      : view(view), lastCount(min(max(dim - (Tile::blocks - 1) * Tile::chunks * 8 - column(), 0), 8)) {
-    source = static_cast<const char *>(view.data) +
-             2 * (blockIdx.z * view.batch + head * view.head - firstToken * view.token + column() * view.dim);
-    asm("" : "+l"(source)); // one address, not a sum that is made again for each row
+  /// `tokens` is tokensOf() the head, `dim` the tensor's columns.
+  __device__ Gather(const TensorView &view, const char *tokens, int dim, int thread)
+      : view(view), thread(thread), row(thread / Tile::chunks % 32) {
+    const int chunk = thread % Tile::chunks;
+    source = tokens + 2 * (chunk * 8 * (isAligned ? 1 : view.dim));
+    lastCount = min(max(dim - (Tile::blocks - 1) * Tile::chunks * 8 - chunk * 8, 0), 8);
+    offset = Tile::offset(row, chunk);
   }
 
   /// Begins to copy 32 rows, number `word` of the tile; each lane of a warp brings the token of one. Missing rows and
   /// columns past the tensor's become 0, so that what lies behind them reaches no one.
   __device__ void copy(unsigned tile, int word, int token) const {
     // Where threads are enough for more than 32 rows, each warp takes part in some of the words.
-    if (rowsAtOnce > 32 && warpId() / (warps / (rowsAtOnce / 32)) != word % (rowsAtOnce / 32))
+    if (rowsAtOnce > 32 && thread / 32 / (warps / (rowsAtOnce / 32)) != word % (rowsAtOnce / 32))
       return;
-    const unsigned to = opaque(tile + word * 32 * Tile::blockBytes + Tile::offset(row(), threadId() % Tile::chunks));
+    const unsigned to = opaque(tile + word * 32 * Tile::blockBytes + offset);
     if constexpr (isAligned) {
 #pragma unroll
       for (int first = 0; first < 32; first += rowsAtOnce)
-        copyRow(to + first * Tile::blockBytes, __shfl_sync(allLanes, token, first + row()));
+        copyRow(to + first * Tile::blockBytes, __shfl_sync(allLanes, token, first + row));
     } else {
 #pragma unroll 1
       for (int first = 0; first < 32; first += rowsAtOnce)
-        copyElements(to + first * Tile::blockBytes, __shfl_sync(allLanes, token, first + row()));
+        copyElements(to + first * Tile::blockBytes, __shfl_sync(allLanes, token, first + row));
     }
   }
 
 private:
   static constexpr int rowsAtOnce = threads / Tile::chunks; ///< each by Tile::chunks threads
 
-  const char *source; ///< token 0, this thread's first column
   const TensorView &view;
-  int lastCount; ///< elements that this thread copies of the last block of columns
-
-  static __device__ int row() { return threadId() / Tile::chunks % 32; }
-  static __device__ int column() { return threadId() % Tile::chunks * 8; }
+  int thread, row;
+  const char *source; ///< token 0, this thread's first column
+  int lastCount;      ///< elements that this thread copies of the last block of columns
+  unsigned offset;    ///< of `row`, this thread's first column
 
   __device__ void copyRow(unsigned to, int token) const {
     const char *from = advanced(source, token, int(view.token) * 2); // KernelShape::aligned bounds it

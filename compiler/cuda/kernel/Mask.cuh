@@ -15,17 +15,18 @@ struct Kept {
 __device__ inline void keepTested(Kept &kept, const AttentionArguments &a, const Step &step) {
   if constexpr (functorTests) {
     constexpr int rows = 2 * rowTiles;
+    const int thread = threadIdAnew();
     const PlanTable &plan = planOf(a);
     const int *queries = plan.queryCoordinates + plan.pieces[blockIdx.x].firstLane;
     FunctorQuery query[rows];
 #pragma unroll
     for (int row = 0; row < rows; ++row)
-      query[row] = functorQuery(plan, queries + queryOf(row / 2, row % 2), a.queryLanes);
+      query[row] = functorQuery(plan, queries + queryOf(row / 2, row % 2, thread), a.queryLanes);
     const unsigned fills = step.test() - 1;
     // One copy of the functor for each of the lane's rows: its size is the pattern's.
 #pragma unroll 1
     for (int i = 0; i < keyBlock / 4; ++i) {
-      const int key = i / 2 * 8 + i % 2 + 2 * (laneId() % 4);
+      const int key = i / 2 * 8 + i % 2 + 2 * (thread % 4);
       const FunctorKey k = functorKey(plan, plan.keyCoordinates + step.keyLane + key, a.keyLanes);
       unsigned passed = 0;
 #pragma unroll
@@ -51,9 +52,10 @@ __device__ inline Kept keptOf(const AttentionArguments &a, const Step &step) {
   if (step.hasGaps()) {
     KeyTokens tokens; // read again: a step that remembers them would cost registers in all others
     tokens.load(a.keyTokens + step.keyLane, MissingTokens(a));
+    const int column = 2 * (threadIdAnew() % 4);
 #pragma unroll
     for (int word = 0; word < keyWords; ++word)
-      kept.bits[word] = (tokens.valid(word) >> 2 * (laneId() % 4) & 0x03030303) * 0x55;
+      kept.bits[word] = (tokens.valid(word) >> column & 0x03030303) * 0x55;
   }
   if (step.test() != 0)
     keepTested(kept, a, step);

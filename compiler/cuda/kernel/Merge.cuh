@@ -11,7 +11,7 @@ struct MergedRow {
 
   __device__ MergedRow(const AttentionArguments &a, const SplitBlock &split, int query)
       : token(__ldg(a.queryTokens + split.firstLane + query)), maximum(-infinity), sum(0) {
-    const long long at = Partial(a, split.firstSlot).firstQuery + query;
+    const long long at = Partial(a, split.firstSlot, threadId()).firstQuery + query;
     maxima = a.partialMaxima + at;
 #pragma unroll 1
     for (int slot = 0; slot < split.slots; ++slot)
@@ -33,10 +33,15 @@ struct MergedRow {
                          blockIdx.y * a.out.head + (token - a.firstQuery) * a.out.token;
     const float inverse = reciprocal(sum);
     const unsigned both = empty ? 0 : pack(x * inverse, y * inverse);
+    if constexpr (isAligned) {
+      if (column < a.valueDim)
+        *reinterpret_cast<unsigned *>(to + column) = both;
+      return;
+    }
     if (column < a.valueDim)
-      to[column * (isAligned ? 1 : a.out.dim)] = (unsigned short)(both);
+      to[column * a.out.dim] = (unsigned short)(both);
     if (column + 1 < a.valueDim)
-      to[(column + 1) * (isAligned ? 1 : a.out.dim)] = (unsigned short)(both >> 16);
+      to[(column + 1) * a.out.dim] = (unsigned short)(both >> 16);
   }
   __device__ void storeLogSum(const AttentionArguments &a) const {
     if (a.lse && token >= 0 && laneId() % 4 == 0)
@@ -54,7 +59,7 @@ extern "C" __global__ void __launch_bounds__(threads) falloff_merge(const __grid
   if (block >= plan.splitCount)
     return;
   const SplitBlock split = plan.splits[block];
-  const Partial first(a, split.firstSlot);
+  const Partial first(a, split.firstSlot, threadId());
 #pragma unroll 1
   for (int rowTile = 0; rowTile < rowTiles; ++rowTile) {
     const MergedRow upper(a, split, queryOf(rowTile, 0)), lower(a, split, queryOf(rowTile, 1));

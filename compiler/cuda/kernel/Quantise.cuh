@@ -20,7 +20,7 @@ struct KeyGroup {
     chunk = item % chunks;
     if (item / chunks < rows) {
       row = inGroup / 2 * 8 + quantiserWarp() / 2 * 2 + inGroup % 2;
-      token = keyTokenOf(a, firstLane + row);
+      token = tokenOf(a, a.keyTokens, firstLane + row);
     }
   }
 };
@@ -39,7 +39,8 @@ __device__ inline void smoothedChunk(uint4 from, const float *mean, float (&valu
 /// Reads the block twice, the second time from a cache: registers for all of it would leave room for few threads.
 __device__ inline void quantiseKeys(const AttentionArguments &a, int firstLane) {
   __shared__ unsigned largestOfWarp[2 * keyGroups];
-  const KeyRows source(a, a.k, a.headDim);
+  const bool lacksKey = threadIdx.x < keyBlock && tokenOf(a, a.keyTokens, firstLane + threadIdx.x) < 0;
+  const Rows source(a.k, a.firstKey, a.headDim);
   const float *mean = a.keyMeans + keyHeadPlace(a) * headDim;
   unsigned largest = 0;
 #pragma unroll 1
@@ -56,11 +57,14 @@ __device__ inline void quantiseKeys(const AttentionArguments &a, int firstLane) 
   largest = __reduce_max_sync(allLanes, largest);
   if (laneId() == 0)
     largestOfWarp[quantiserWarp()] = largest;
-  __syncthreads();
+  const bool haveGaps = __syncthreads_or(lacksKey);
   largest = max(largestOfWarp[quantiserWarp() & ~1], largestOfWarp[quantiserWarp() | 1]);
+  float *numbers = a.keyScales + (keyHeadPlace(a) * (a.keyLanes / keyBlock) + blockIdx.x) * keyBlockNumbers;
   if (laneId() == 0 && quantiserWarp() % 2 == 0)
-    a.keyScales[(keyHeadPlace(a) * (a.keyLanes / keyBlock) + blockIdx.x) * keyGroups + quantiserWarp() / 2] =
-        recipe::scaleOf(largest, recipe::int8Largest);
+    numbers[quantiserWarp() / 2] = recipe::scaleOf(largest, recipe::int8Largest);
+
+  if (threadIdx.x < keyBlockNumbers - keyGroups)
+    numbers[keyGroups + threadIdx.x] = haveGaps;
 
   const float inverse = recipe::inverseScaleOf(largest, recipe::int8Largest);
   signed char *out = a.keyNumbers + (keyHeadPlace(a) * a.keyLanes + firstLane) * headDim;
@@ -90,7 +94,7 @@ __device__ inline void quantiseValues(const AttentionArguments &a, int firstLane
   if (threadIdx.x < valueDim)
     inverse[threadIdx.x] = recipe::reciprocalOf(a.valueScales[keyHeadPlace(a) * valueDim + threadIdx.x]);
   __syncthreads();
-  const KeyRows source(a, a.v, a.valueDim);
+  const Rows source(a.v, a.firstKey, a.valueDim);
   unsigned char *out = a.valueNumbers + (keyHeadPlace(a) * a.keyLanes + firstLane) * valueDim;
   // Lanes read two neighbouring chunks of a row, and write neighbouring words of a column.
 #pragma unroll 1
@@ -102,8 +106,8 @@ __device__ inline void quantiseValues(const AttentionArguments &a, int firstLane
     for (int pair = 0; pair < 2; ++pair) {
       row[0] = row[2];
       row[1] = row[3];
-      row[2] = source.load(keyTokenOf(a, key + 8 * pair), chunk);
-      row[3] = source.load(keyTokenOf(a, key + 8 * pair + 1), chunk);
+      row[2] = source.load(tokenOf(a, a.keyTokens, key + 8 * pair), chunk);
+      row[3] = source.load(tokenOf(a, a.keyTokens, key + 8 * pair + 1), chunk);
     }
     float value[4][8];
 #pragma unroll

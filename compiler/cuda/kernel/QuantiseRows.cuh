@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rows of K and V as the kernels that quantise read them: by lane, 8 columns at a time, whatever the strides.
+// Rows of Q, K and V as the kernels that quantise read them: by lane, 8 columns at a time, whatever the strides.
 
 /// Columns 8 chunk to 8 chunk + 7 of a row, as they are; zeros from `columns` on.
 __device__ inline uint4 loadChunk(const unsigned short *row, int chunk, int columns, long long stride) {
-  const int count = columns - 8 * chunk;
   if constexpr (isAligned)
-    if (count >= 8)
-      return __ldg(reinterpret_cast<const uint4 *>(row) + chunk);
+    return 8 * chunk < columns ? __ldg(reinterpret_cast<const uint4 *>(row) + chunk) : uint4{0, 0, 0, 0};
   unsigned long long half[2] = {0, 0};
 #pragma unroll 1
-  for (int i = 0; i < min(count, 8); ++i) {
-    const unsigned long long element = __ldg(row + (8 * chunk + i) * (isAligned ? 1 : stride));
+  for (int i = 0; i < min(columns - 8 * chunk, 8); ++i) {
+    const unsigned long long element = __ldg(row + (8 * chunk + i) * stride);
     half[0] |= i < 4 ? element << 16 * i : 0;
     half[1] |= i < 4 ? 0 : element << 16 * (i - 4);
   }
@@ -21,26 +19,30 @@ __device__ inline uint4 loadChunk(const unsigned short *row, int chunk, int colu
 /// The warp, of a block of quantiseThreads.
 __device__ inline int quantiserWarp() { return threadIdx.x / 32; }
 
-/// Rows of one key head of a tensor.
-struct KeyRows {
+/// Rows of one head of a tensor: the head and batch entry of this block of threads.
+struct Rows {
   const unsigned short *source; ///< token `firstToken`
   long long tokenStride, dimStride;
   int firstToken, dim;
 
-  __device__ KeyRows(const AttentionArguments &a, const TensorView &view, int dim)
+  __device__ Rows(const TensorView &view, int firstToken, int dim)
       : source(static_cast<const unsigned short *>(view.data) + blockIdx.z * view.batch + blockIdx.y * view.head),
-        tokenStride(view.token), dimStride(view.dim), firstToken(a.firstKey), dim(dim) {}
+        tokenStride(view.token), dimStride(view.dim), firstToken(firstToken), dim(dim) {}
 
   /// Columns 8 chunk to 8 chunk + 7 of a token, as they are; zeros past the last column, and where there is no token.
   __device__ uint4 load(int token, int chunk) const {
     return loadChunk(source + (token < 0 ? 0 : token - firstToken) * tokenStride, chunk, token < 0 ? 0 : dim,
                      dimStride);
   }
+  /// One number of a token, in the low half.
+  __device__ unsigned element(int token, int column) const {
+    return __ldg(source + (token - firstToken) * tokenStride + column * dimStride);
+  }
 };
 
-/// The token of a key lane, or -1: none, or missing.
-__device__ inline int keyTokenOf(const AttentionArguments &a, int lane) {
-  const int token = __ldg(a.keyTokens + lane);
+/// A token by lane, or -1: none, or missing.
+__device__ inline int tokenOf(const AttentionArguments &a, const int *tokens, int lane) {
+  const int token = __ldg(tokens + lane);
   return MissingTokens(a).contains(token) ? -1 : token;
 }
 

@@ -19,7 +19,7 @@ struct SumOf {
 /// Joins the columns of one part of the keys, and writes `columns` numbers as float64. `tokens` are those of the part;
 /// `scratch` is shared memory for quantiseThreads x 8 numbers, free when this returns.
 template <typename Operation, int columns>
-__device__ inline void joinColumns(const KeyRows &rows, const int *tokens, double *scratch, double *out) {
+__device__ inline void joinColumns(const Rows &rows, const int *tokens, double *scratch, double *out) {
   using Number = typename Operation::Number;
   constexpr int chunks = columns / 8, rowsAtOnce = quantiseThreads / chunks;
   const int chunk = threadIdx.x % chunks, first = threadIdx.x / chunks;
@@ -55,7 +55,7 @@ extern "C" __global__ void __launch_bounds__(quantiseThreads, 4)
   __shared__ int keys[quantiseThreads / 32];
   static_assert(partLanes == quantiseThreads, "a thread looks up one lane");
   const int lane = blockIdx.x * partLanes + threadIdx.x;
-  const int token = lane < a.keyLanes ? keyTokenOf(a, lane) : -1;
+  const int token = lane < a.keyLanes ? tokenOf(a, a.keyTokens, lane) : -1;
   tokens[threadIdx.x] = token;
   const unsigned present = __ballot_sync(allLanes, token >= 0);
   if (laneId() == 0)
@@ -64,9 +64,9 @@ extern "C" __global__ void __launch_bounds__(quantiseThreads, 4)
 
   constexpr int columns = sumColumns(headDim, valueDim, fp8Values);
   double *out = a.sums + (keyHeadPlace(a) * gridDim.x + blockIdx.x) * columns;
-  joinColumns<SumOf, headDim>(KeyRows(a, a.k, a.headDim), tokens, scratch, out);
+  joinColumns<SumOf, headDim>(Rows(a.k, a.firstKey, a.headDim), tokens, scratch, out);
   if constexpr (fp8Values)
-    joinColumns<LargestOf, valueDim>(KeyRows(a, a.v, a.valueDim), tokens, scratch, out + headDim);
+    joinColumns<LargestOf, valueDim>(Rows(a.v, a.firstKey, a.valueDim), tokens, scratch, out + headDim);
   if (threadIdx.x == 0) {
     int total = 0;
     for (int warp = 0; warp < quantiseThreads / 32; ++warp)

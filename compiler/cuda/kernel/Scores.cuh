@@ -7,18 +7,22 @@ class Scores {
 public:
   using QueryTile = SharedTile<queryBlock, headDim * 2>;
   using KeyTile = SharedTile<keyBlock, headDim * 2>;
+  static constexpr bool takesTokens = true;                                      ///< copyKeys() gathers
   static constexpr int queryBytes = QueryTile::bytes, keyBytes = KeyTile::bytes; ///< a stage, of keys
 
   /// `queries` is where the block of queries lies, `keys` the ring of stages.
   __device__ Scores(const AttentionArguments &a, int keyHead, unsigned queries, unsigned keys)
-      : gather(a.k, keyHead, a.firstKey, a.headDim), queries(queries), keys(keys),
-        queryLane(queries + rowsFirst<QueryTile>(warpId() * rowTiles * 16)), keyLane(columnsFirst<KeyTile>(0)),
-        scale(a.scale) {}
+      : a(a), queries(queries), keys(keys),
+        queryLane(queries + rowsFirst<QueryTile>(warpId() * rowTiles * 16, laneId())),
+        keyLane(columnsFirst<KeyTile>(0, laneId())) {
+    if (threadId() == 0)
+      corner.keys = tokensOf(a.k, keyHead, a.firstKey);
+  }
 
   /// Begins to copy the queries. Called once, before the loop.
   __device__ void copyQueries(const AttentionArguments &a, int head, int firstLane, MissingTokens missing) {
-    const Gather<queryBlock, headDim> gather(a.q, head, a.firstQuery, a.headDim);
-    const int *tokens = a.queryTokens + firstLane;
+    const Gather<queryBlock, headDim> gather(a.q, tokensOf(a.q, head, a.firstQuery), a.headDim, threadId());
+    const int *tokens = a.queryTokens + firstLane + laneId();
     int token = loadToken(tokens, missing);
 #pragma unroll 1
     for (int word = 0; word < queryBlock / 32; ++word) {
@@ -40,11 +44,14 @@ public:
   }
   /// Begins to copy a block of keys. `keyLane` is the block's first.
   __device__ void copyKeys(int stage, int, const KeyTokens &tokens) const {
+    const Gather<keyBlock, headDim> gather(a.k, corner.keys, a.headDim, threadId());
 #pragma unroll
     for (int word = 0; word < keyWords; ++word)
       gather.copy(keys + stage * keyBytes, word, tokens.token[word]);
   }
 
+  /// Whether some lanes of the block in a stage have no token: here it is known from the tokens themselves.
+  __device__ static bool haveGaps(int) { return false; }
   /// Scores of this warp's queries and the block in a stage, times factor() in powers of two.
   __device__ void multiply(float (&scores)[rowTiles][keyBlock / 8][4], int stage) const {
     const unsigned lane = opaque(keys + stage * keyBytes + keyLane);
@@ -72,13 +79,12 @@ public:
     asm volatile(""); // a branch of its own, and not 64 moves before it
   }
   /// What turns a score of this lane into powers of two; above 0.
-  __device__ float factor(int, int) const { return scale; }
-  /// What is added to the natural log-sum-exp of a row.
-  __device__ float shift(int, int) const { return 0; }
+  __device__ float factor(int, int) const { return a.scale; }
+  /// What is added to the natural log-sum-exp of a query, by lane.
+  __device__ float shift(int, int, int) const { return 0; }
 
 private:
-  Gather<keyBlock, headDim> gather;
+  const AttentionArguments &a;
   unsigned queries, keys;
   unsigned queryLane, keyLane;
-  float scale;
 };

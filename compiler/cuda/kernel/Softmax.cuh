@@ -49,8 +49,12 @@ struct Softmax {
     }
   }
 
-  /// The sum of a row, in each lane of its quad. Called by whole warps.
-  __device__ float total(int rowTile, int half) const { return quadSum(sum[rowTile][half]); }
+  /// After the last block: sums are those of whole rows, the same in each lane of a quad. Called by whole warps.
+  __device__ void finish() {
+#pragma unroll
+    for (int row = 0; row < 2 * rowTiles; ++row)
+      sum[row / 2][row % 2] = quadSum(sum[row / 2][row % 2]);
+  }
 
 private:
   /// Rows that saw no key have a maximum of -inf, and -inf less -inf would be NaN.

@@ -7,6 +7,7 @@ class Values {
 public:
   using ValueTile = SharedTile<keyBlock, valueDim * 2>;
   static constexpr int valueBytes = ValueTile::bytes; ///< a stage
+  static constexpr bool takesTokens = true;           ///< copyValues() gathers
 
   /// Weights are at most 2 to this power: the softmax may keep a maximum that scores have passed by so much.
   static constexpr float slack = 8;
@@ -14,10 +15,15 @@ public:
   static constexpr float offset = 0;
 
   __device__ Values(const AttentionArguments &a, int keyHead, unsigned values)
-      : gather(a.v, keyHead, a.firstKey, a.valueDim), values(values), valueLane(rowsFirst<ValueTile>(0)) {}
+      : a(a), values(values), valueLane(rowsFirst<ValueTile>(0, laneId())) {
+    if (threadId() == 0)
+      corner.values = tokensOf(a.v, keyHead, a.firstKey);
+  }
 
   /// Begins to copy a block of values. `keyLane` is the block's first.
   __device__ void copyValues(int stage, int, const KeyTokens &tokens) const {
+    const Gather<keyBlock, valueDim> gather(a.v, corner.values, a.valueDim,
+                                            isAligned || !Scores::takesTokens ? threadIdAnew() : threadId());
 #pragma unroll
     for (int word = 0; word < keyWords; ++word)
       gather.copy(values + stage * valueBytes, word, tokens.token[word]);
@@ -28,24 +34,32 @@ public:
     const unsigned lane = values + stage * valueBytes + valueLane;
 #pragma unroll
     for (int k = 0; k < keyBlock / 16; ++k) {
-      unsigned a[rowTiles][4];
+      unsigned weight[rowTiles][4];
 #pragma unroll
       for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
-        packOperand(a[rowTile], weights[rowTile][2 * k], weights[rowTile][2 * k + 1]);
+        packOperand(weight[rowTile], weights[rowTile][2 * k], weights[rowTile][2 * k + 1]);
 #pragma unroll
       for (int d = 0; d < valueDim / 16; ++d) {
         unsigned b[4];
         loadTransposed(b, ValueTile::advance(lane, 2 * d) + k * 16 * ValueTile::blockBytes);
 #pragma unroll
         for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
-          multiplyAdd(outputs[rowTile][2 * d], outputs[rowTile][2 * d + 1], a[rowTile], b);
+          multiplyAdd(outputs[rowTile][2 * d], outputs[rowTile][2 * d + 1], weight[rowTile], b);
       }
     }
   }
-  /// Columns 8 j + 2 (lane % 4) and the next of outputs are still to be multiplied by this.
-  __device__ float2 columnScale(const AttentionArguments &, int) const { return {1, 1}; }
+  /// After the last block: outputs times a factor of their row.
+  __device__ void finish(float (&outputs)[rowTiles][valueDim / 8][4], const float (&factor)[rowTiles][2]) const {
+#pragma unroll
+    for (int rowTile = 0; rowTile < rowTiles; ++rowTile)
+#pragma unroll
+      for (int j = 0; j < valueDim / 8; ++j)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          outputs[rowTile][j][i] *= factor[rowTile][i / 2];
+  }
 
 private:
-  Gather<keyBlock, valueDim> gather;
+  const AttentionArguments &a;
   unsigned values, valueLane;
 };

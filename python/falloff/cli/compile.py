@@ -95,7 +95,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _aligned(head_dim: int) -> bool:
-    """Whether rows of contiguous tensors, of two bytes a number, begin on 16 bytes."""
+    """Whether rows of contiguous tensors, of two bytes a number, are whole words of 16 bytes."""
     return head_dim % 8 == 0
 
 

@@ -314,7 +314,7 @@ void expectChunks(Device &device, bool ofBatches) {
       for (uint32_t head = 0; head < 2; ++head)
         plan->tableOf.push_back((batch + head) % 2);
   }
-  Call call(device, 130, 1);
+  Call call(device, 130, 8);
   for (Tensor *tensor : {&call.tensors.q, &call.tensors.k, &call.tensors.v, &call.tensors.out})
     tensor->strides[0] = tensor->strides[1] = tensor->strides[2] = 0; // the kernel reads none of them
   const LoadedKernel &kernel = device.load(countingImage());
@@ -454,7 +454,11 @@ TEST_F(CudaDevice, ArgumentsThatAreWrong) {
   EXPECT_EQ(problemOf([](Tensors &, LaunchOptions &, KernelShape &shape) { shape.headDim = 16; }),
             "expects head dimensions of q and v of at most 16 and 32, as the kernel has, but got 32 and 32");
   EXPECT_HAS(problemOf([](Tensors &tensors, LaunchOptions &, KernelShape &) { tensors.v.strides[1] = 3; }),
-             "expects rows that begin on 16 bytes");
+             "expects rows of whole words of 16 bytes");
+  EXPECT_HAS(problemOf([](Tensors &tensors, LaunchOptions &, KernelShape &) {
+               tensors.v.sizes[3] = tensors.out.sizes[3] = 30; // of 32, which rows still take
+             }),
+             "expects rows of whole words of 16 bytes");
   EXPECT_EQ(problemOf([](Tensors &tensors, LaunchOptions &, KernelShape &shape) {
               tensors.v.strides[1] = 3;
               shape.aligned = false;

@@ -447,10 +447,14 @@ void Case::compareRow(int batch, int head, int query) {
 /// Workspace of a quantised recipe, unwritten.
 void Case::placeQuantised() {
   const size_t pairs = size_t(test.batches) * test.keyHeads, lanes = pairs * arguments.keyLanes;
+  const size_t queries = size_t(test.batches) * test.heads * arguments.queryLanes;
   const bool fp8 = shape.arithmetic == Arithmetic::Int8Fp8;
+  arguments.queryNumbers = pointer<signed char>(device.allocate(queries * shape.headDim));
+  arguments.queryScales = pointer<float>(device.allocate(queries * 4));
+  arguments.queryShifts = pointer<float>(device.allocate(queries * 4));
   arguments.keyMeans = pointer<float>(device.allocate(pairs * shape.headDim * 4));
   arguments.keyNumbers = pointer<signed char>(device.allocate(lanes * shape.headDim));
-  arguments.keyScales = pointer<float>(device.allocate(lanes / shape.keyBlock * keyGroups * 4));
+  arguments.keyScales = pointer<float>(device.allocate(lanes / shape.keyBlock * keyBlockNumbers * 4));
   arguments.sums = pointer<double>(
       device.allocate(pairs * sumParts(arguments.keyLanes) * sumColumns(shape.headDim, shape.valueDim, fp8) * 8));
   if (fp8) {
@@ -466,6 +470,7 @@ void Case::quantise() {
   launch("falloff_sums", 0, sumParts(arguments.keyLanes), test.keyHeads, quantiseThreads);
   launch("falloff_means", 0, meanBlocks(shape.headDim, shape.valueDim, fp8), test.keyHeads, quantiseThreads);
   launch("falloff_quantise", 0, arguments.keyLanes / shape.keyBlock, test.keyHeads, quantiseThreads);
+  launch("falloff_queries", 0, queryParts(arguments.queryLanes), test.heads, quantiseThreads);
   auto view = [this](const Rows &rows) -> ModelRows {
     return {rows.tokens, rows.heads, rows.dim, [this, &rows](int batch, int token, int head, int d) {
               return float(element(rows, batch, token, head, d));
@@ -475,7 +480,9 @@ void Case::quantise() {
   model.k = view(k);
   model.v = view(v);
   model.batches = test.batches;
+  model.firstQuery = test.firstQuery;
   model.firstKey = test.firstKey;
+  model.queryTokens = queryTokens;
   model.keyTokens = keyTokens;
   model.isMissing = [this](int batch, int token) { return isMissing(batch, token); };
   model.round(shape);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The hand-written kernel against float64, in the simulator: each of what it promises in a case of its own.
+#include "runtime/cuda/KernelArguments.h"
 #include "tests/unit/cuda/KernelCase.h"
 #include <cmath>
 #include <gtest/gtest.h>
@@ -110,8 +111,9 @@ TEST(Kernel, TakesAnyStrides) {
 }
 
 TEST(Kernel, PadsHeadDimensions) {
+  expectRight(plainCase(104, 72));
   expectRight(plainCase(100, 70));
-  expectRight(plainCase(7, 1, false));
+  expectRight(plainCase(7, 1));
 }
 
 TEST(Kernel, TakesEveryHeadDimension) {
@@ -157,17 +159,25 @@ TEST(Kernel, MainLoopHasNoBankConflicts) {
 
 TEST(KernelTable, FitsInSharedMemory) {
   for (int32_t architecture : architectures())
-    for (int headDim = 1; headDim <= 256; headDim += 17)
-      for (int valueDim = 1; valueDim <= 256; valueDim += 17)
-        for (int queries : {64, 128})
-          for (int keys : {32, 64, 128}) {
-            const KernelShape shape =
-                kernelShape({architecture, Element::F16, Arithmetic::Plain, true, headDim, valueDim, queries, keys});
-            EXPECT_LE(shape.sharedBytes, sharedBytesOf(architecture));
-            EXPECT_EQ(shape.queryBlock, queries);
-            EXPECT_GE(shape.headDim, headDim);
-            EXPECT_GE(shape.stages, 1);
-          }
+    for (Arithmetic arithmetic : {Arithmetic::Plain, Arithmetic::Int8, Arithmetic::Int8Fp8})
+      for (int headDim : {1, 18, 32, 56, 80, 100, 128, 160, 184, 200, 231, 256})
+        for (int valueDim : {1, 18, 32, 56, 80, 100, 128, 160, 184, 200, 231, 256})
+          for (int queries : {64, 128})
+            for (int keys : {32, 64, 128}) {
+              if (arithmetic == Arithmetic::Int8Fp8 && architecture < 89)
+                continue;
+              const KernelShape shape =
+                  kernelShape({architecture, Element::F16, arithmetic, true, headDim, valueDim, queries, keys});
+              EXPECT_LE(shape.sharedBytes + cornerBytes, sharedBytesOf(architecture));
+              EXPECT_EQ(shape.queryBlock, queries);
+              EXPECT_GE(shape.headDim, headDim);
+              EXPECT_GE(shape.stages, 1);
+            }
+}
+
+TEST(KernelTable, RowsOfPartsOfWordsAreOfAnyStrides) {
+  for (auto [headDim, valueDim] : {std::pair(100, 64), std::pair(64, 30)})
+    EXPECT_FALSE(kernelShape({80, Element::BF16, Arithmetic::Plain, true, headDim, valueDim, 128, 64}).aligned);
 }
 
 TEST(KernelTable, RefusesWhatNoKernelServes) {

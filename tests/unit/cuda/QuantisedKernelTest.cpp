@@ -79,7 +79,8 @@ TEST(Quantised, TakesEveryHeadDimension) {
 
 TEST(Quantised, PadsHeadDimensionsAndTakesAnyStrides) {
   for (Arithmetic recipe : recipes) {
-    expectRight(caseOf(recipe, 100, 70));
+    expectRight(caseOf(recipe, 104, 72));
+    expectRight(caseOf(recipe, 100, 70, false));
     expectRight(caseOf(recipe, 7, 1, false));
     KernelCase strided = caseOf(recipe, 40, 24, false);
     strided.dimStride = 3;
@@ -177,6 +178,18 @@ TEST(Quantised, TinyAndHugeNumbers) {
       test.poison.push_back({'q', 0, 7, 0, d, 1e-35f}); // a row that counts as 0
     const KernelResult result = runCase(test);
     EXPECT_EQ(result.wrong, "");
+  }
+}
+
+/// Values near the largest float: sums of them that are not divided yet would be infinite.
+TEST(Quantised, HugeValues) {
+  for (Arithmetic recipe : recipes) {
+    KernelCase test = caseOf(recipe);
+    for (int token = 0; token < test.keys; ++token)
+      test.poison.push_back({'v', 0, token, 0, 3, recipe == Arithmetic::Int8 ? 1e35f : 2e36f});
+    const KernelResult result = runCase(test);
+    EXPECT_EQ(result.wrong, "");
+    EXPECT_LT(result.outputError, recipe == Arithmetic::Int8 ? 0.006 : 0.068);
   }
 }
 

@@ -3,6 +3,7 @@
 // The order of columns and keys in what the kernels write is worked out here from its description, not by their code.
 #include "tests/unit/cuda/QuantisedModel.h"
 #include "runtime/Recipe.h"
+#include "runtime/cuda/QuantiseGrid.h"
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -31,6 +32,13 @@ double fromE4m3(uint8_t bits) {
 int byteOfColumn(int d) {
   const int lane = d % 32 / 8, part = d % 8 / 4;
   return d / 32 * 32 + part * 16 + lane * 4 + d % 4;
+}
+
+/// Where column d of query i of 16 lies: of each 32 columns, a thread of four has eight neighbours of query i, and
+/// behind them those of query i + 8.
+int byteOfQuery(int i, int d) {
+  const int thread = i % 8 * 4 + d % 32 / 8, half = i / 8;
+  return d / 32 * 512 + thread * 16 + half * 8 + d % 8;
 }
 
 /// Where key i of a block lies in a column of V: 16 keys are split between four lanes, keys 2 t, 2 t + 1, 2 t + 8 and
@@ -134,12 +142,17 @@ void QuantisedModel::round(const KernelShape &shape) {
     roundValues();
 }
 
-double QuantisedModel::query(int batch, int token, int head, int d) const {
+float QuantisedModel::roundQuery(int batch, int token, int head, std::vector<int8_t> &numbers) const {
   std::vector<float> row(q.dim);
-  std::vector<int8_t> numbers(q.dim);
-  for (int i = 0; i < q.dim; ++i)
-    row[i] = q.at(batch, token, head, i);
-  const float scale = runtime::quantiseGroup(row.data(), q.dim, numbers.data());
+  for (int d = 0; d < q.dim; ++d)
+    row[d] = q.at(batch, token, head, d);
+  numbers.resize(q.dim);
+  return runtime::quantiseGroup(row.data(), q.dim, numbers.data());
+}
+
+double QuantisedModel::query(int batch, int token, int head, int d) const {
+  std::vector<int8_t> numbers;
+  const float scale = roundQuery(batch, token, head, numbers);
   return double(numbers[d]) * scale;
 }
 
@@ -149,6 +162,30 @@ double QuantisedModel::restored(int batch, int token, int head) const {
     row[d] = q.at(batch, token, head, d);
   const size_t keyHead = size_t(batch) * k.heads + head / (q.heads / k.heads);
   return runtime::smoothedLogSum(row.data(), &means[keyHead * k.dim], q.dim, 1);
+}
+
+std::string QuantisedModel::compareQueries(const KernelShape &shape, const ptxsim::Device &device,
+                                           const AttentionArguments &arguments) const {
+  const size_t pairs = size_t(batches) * q.heads, lanes = queryTokens.size();
+  const std::vector<float> scales = read(device, arguments.queryScales, pairs * lanes);
+  const std::vector<signed char> bytes = read(device, arguments.queryNumbers, pairs * lanes * shape.headDim);
+  for (size_t row = 0; row < pairs * lanes; ++row) {
+    const int batch = int(row / lanes / q.heads), head = int(row / lanes % q.heads), lane = int(row % lanes);
+    std::vector<int8_t> numbers(q.dim, 0);
+    float scale = 0;
+    if (isValid(batch, queryTokens[lane]))
+      scale = arguments.scale * roundQuery(batch, queryTokens[lane] - firstQuery, head, numbers);
+    if (!areSame(scales[row], scale))
+      return "scale " + std::to_string(scales[row]) + " for " + std::to_string(scale) + " of query lane " +
+             std::to_string(lane);
+    const signed char *tile = &bytes[(row - lane % 16) * shape.headDim];
+    for (int d = 0; d < shape.headDim && !std::isnan(scale); ++d) {
+      const int number = d < q.dim ? numbers[d] : 0;
+      if (tile[byteOfQuery(lane % 16, d)] != (arguments.negate ? -number : number))
+        return "number of query lane " + std::to_string(lane) + ", column " + std::to_string(d);
+    }
+  }
+  return "";
 }
 
 std::string QuantisedModel::compare(const KernelShape &shape, const ptxsim::Device &device,
@@ -163,15 +200,27 @@ std::string QuantisedModel::compare(const KernelShape &shape, const ptxsim::Devi
     mean = got;
   }
   roundKeys(shape); // once more, with these
-  const std::vector<float> scales = read(device, arguments.keyScales, keyScales.size());
-  for (size_t i = 0; i < scales.size(); ++i)
-    if (!areSame(scales[i], keyScales[i]))
-      return "key scale " + std::to_string(scales[i]) + " for " + std::to_string(keyScales[i]);
+  const size_t blocks = pairs * lanes / shape.keyBlock;
+  const std::vector<float> ofBlocks = read(device, arguments.keyScales, blocks * keyBlockNumbers);
+  for (size_t block = 0; block < blocks; ++block) {
+    const float *got = &ofBlocks[block * keyBlockNumbers], *scales = &keyScales[block * keyGroups];
+    for (int group = 0; group < keyGroups; ++group)
+      if (!areSame(got[group], scales[group]))
+        return "key scale " + std::to_string(got[group]) + " for " + std::to_string(scales[group]);
+    const int batch = int(block * shape.keyBlock / lanes / k.heads);
+    const int32_t *tokens = &keyTokens[block * shape.keyBlock % lanes];
+    const bool haveGaps =
+        !std::all_of(tokens, tokens + shape.keyBlock, [&](int32_t token) { return isValid(batch, token); });
+    if (got[keyGroups] != float(haveGaps))
+      return "gaps " + std::to_string(got[keyGroups]) + " of key block " + std::to_string(block);
+  }
   const std::vector<signed char> numbers = read(device, arguments.keyNumbers, pairs * lanes * shape.headDim);
   for (size_t row = 0; row < pairs * lanes; ++row)
     for (int d = 0; d < shape.headDim; ++d)
       if (numbers[row * shape.headDim + byteOfColumn(d)] != (d < k.dim ? keyNumbers[row * k.dim + d] : 0))
         return "number of key lane " + std::to_string(row % lanes) + ", column " + std::to_string(d);
+  if (std::string wrong = compareQueries(shape, device, arguments); !wrong.empty())
+    return wrong;
   if (shape.arithmetic != Arithmetic::Int8Fp8)
     return "";
   const std::vector<float> columnScales = read(device, arguments.valueScales, pairs * shape.valueDim);

@@ -24,8 +24,8 @@ struct ModelRows {
 class QuantisedModel {
 public:
   ModelRows q, k, v;
-  int batches = 0, firstKey = 0;
-  std::vector<int32_t> keyTokens; ///< by lane; -1: none
+  int batches = 0, firstQuery = 0, firstKey = 0;
+  std::vector<int32_t> queryTokens, keyTokens; ///< by lane; -1: none
   std::function<bool(int batch, int token)> isMissing;
 
   /// Rounds everything. Of `shape`, the arithmetic and the block of keys count.
@@ -55,6 +55,9 @@ private:
   void roundKeys(const KernelShape &shape);
   void roundGroup(int batch, int head, const std::vector<int> &lanes);
   void roundValues();
+  float roundQuery(int batch, int token, int head, std::vector<int8_t> &numbers) const; ///< returns the scale
+  std::string compareQueries(const KernelShape &shape, const ptxsim::Device &device,
+                             const AttentionArguments &arguments) const;
 };
 
 } // namespace falloff::cuda
