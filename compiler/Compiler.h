@@ -202,7 +202,7 @@ struct CudaKernelOptions {
   std::string dtype = "bf16";   ///< bf16 | fp16
   std::string recipe;           ///< empty, "int8", or from sm_89 on "int8-fp8"
   int64_t headDim = 128;        ///< of q, k and v
-  bool aligned = true;          ///< rows of tensors begin on 16 bytes, and their elements are neighbours
+  bool aligned = true; ///< rows of tensors begin on 16 bytes, elements are neighbours; counts for multiples of 8
 };
 
 /// A kernel of CUDA devices, and what its compiler says of it.

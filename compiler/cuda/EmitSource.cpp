@@ -28,7 +28,7 @@ std::string constantsOf(const KernelShape &shape) {
       {number("stages", shape.stages), "blocks of keys in shared memory"},
       {number("residentBlocks", shape.residentBlocks), "blocks of threads on a multiprocessor, at least"},
       {truth("isBf16", shape.element == Element::BF16), "tensors; else fp16"},
-      {truth("isAligned", shape.aligned), "rows are whole words of 16 bytes"},
+      {truth("isAligned", shape.aligned), "rows begin on and are whole words of 16 bytes"},
   };
   if (shape.arithmetic != Arithmetic::Plain)
     lines.push_back({truth("fp8Values", shape.arithmetic == Arithmetic::Int8Fp8), "p v in e4m3"});

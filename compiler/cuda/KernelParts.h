@@ -8,8 +8,9 @@
 
 namespace falloff::cuda {
 
-/// The text of compiler/cuda/kernel/<name>.cuh, or of the headers that host and device share, `KernelArguments.h` and
-/// `RecipeFormulas.h`, without its licence line. `name` has its extension; throws std::logic_error where there is none.
+/// The text of compiler/cuda/kernel/<name>.cuh, or of the headers that host and device share, `KernelArguments.h`,
+/// `QuantiseGrid.h` and `RecipeFormulas.h`, without its licence line. `name` has its extension; throws std::logic_error
+/// where there is none.
 std::string partText(const std::string &name);
 
 } // namespace falloff::cuda

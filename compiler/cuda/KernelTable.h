@@ -15,7 +15,7 @@ struct KernelRequest {
   int32_t architecture = 0; ///< 80, 86, 89, 90, 100, 103, 120
   Element element = Element::BF16;
   Arithmetic arithmetic = Arithmetic::Plain;
-  bool aligned = true;                        ///< rows of tensors begin on 16 bytes; elements are neighbours
+  bool aligned = true;                        ///< rows of tensors begin on 16 bytes, elements are neighbours
   int64_t headDim = 0, valueDim = 0;          ///< 1 to 256
   int64_t queryCapacity = 0, keyCapacity = 0; ///< the most tokens that a tile of the plan holds
 };

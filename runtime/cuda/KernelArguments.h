@@ -53,6 +53,7 @@ constexpr int cornerBytes = 128;
 /// Batch entries that one launch takes where text lengths are given; without them any number.
 constexpr int textBatches = 64;
 
+/// Kernels that were compiled for another layout of it are no longer of use (imageVersion in KernelImage.cpp).
 struct AttentionArguments {
   TensorView q, k, v, out;
   float *lse; ///< or null

@@ -6,7 +6,7 @@
 
 namespace falloff::cuda {
 
-constexpr int64_t imageVersion = 1;
+constexpr int64_t imageVersion = 2; // another whenever AttentionArguments is
 
 std::string writeImage(const KernelImage &image) {
   const KernelShape &shape = image.shape;

@@ -21,7 +21,7 @@ enum class Arithmetic : uint8_t { Plain, Int8, Int8Fp8 };
 struct KernelShape {
   Element element = Element::BF16;
   Arithmetic arithmetic = Arithmetic::Plain;
-  bool aligned = true;                  ///< rows are whole words of 16 bytes, less than 2^31 bytes apart
+  bool aligned = true;                  ///< rows begin on and are whole words of 16 bytes, less than 2^31 bytes apart
   int32_t queryBlock = 0, keyBlock = 0; ///< lanes of a CTA's queries, and of a step's keys
   int32_t headDim = 0, valueDim = 0;    ///< padded: multiples of 32, at most 256
   int32_t threads = 0, stages = 0;

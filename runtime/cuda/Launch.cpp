@@ -113,7 +113,7 @@ std::string checkKernel(const KernelShape &shape, const DevicePlan &plan, const 
                        std::to_string(shape.valueDim) + ", as the kernel has",
                    std::to_string(tensors.q.sizes[3]) + " and " + std::to_string(tensors.v.sizes[3]));
   if (shape.aligned && !areAligned(tensors))
-    return "expects rows of whole words of 16 bytes, as the kernel does, but got others; "
+    return "expects rows that begin on 16 bytes and are whole words of 16 bytes, as the kernel does, but got others; "
            "KernelShape::aligned = false takes any";
   return "";
 }

@@ -192,7 +192,7 @@ def memory(
     turn = (0, 1, 2, 3) if layout == "BSHD" else (0, 2, 1, 3)
     laid = tuple(shape[axis] for axis in turn)
     kind = rng.choice(["rows", "rows", *WAYS])
-    if kind == "padded":  # rows of whole 16 bytes that do not follow each other
+    if kind == "padded":  # rows that begin on 16 bytes and do not follow each other
         wide = np.zeros((*laid[:3], -(-laid[3] // 8) * 8 + 8), dtype)
         array = wide[..., : laid[3]]
     elif kind == "spread":

@@ -32,6 +32,7 @@ LIBRARY = [path.stem for path in PATTERNS]
 # Shared memory that a block of threads may take, in KiB.
 SHARED = dict(zip(TARGETS[1:], (163, 99, 99, 227, 227, 227, 99), strict=True))
 ATTENTION = "falloff_attention"
+QUANTISING = {f"falloff_{name}" for name in ("sums", "means", "quantise", "queries")}
 ADVICE = re.compile(r"\bwarning *[:#]|\(C\d{4}\)")
 
 
@@ -72,7 +73,7 @@ def compile_job(job: Job) -> tuple[str, list[str]]:
     if not kernel.image.startswith(b"\x7fELF"):
         faults.append("the image is no cubin")
     names = {entry.name for entry in kernel.entries}
-    if not names >= {ATTENTION, "falloff_merge"}:
+    if names != {ATTENTION, "falloff_merge"} | (QUANTISING if job.recipe else set()):
         faults.append(f"kernels {sorted(names)}")
     for entry in kernel.entries:
         spills = entry.spill_store_bytes + entry.spill_load_bytes

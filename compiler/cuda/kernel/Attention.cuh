@@ -108,7 +108,7 @@ extern "C" __global__ void __launch_bounds__(threads, residentBlocks)
   Softmax softmax;
   float outputs[rowTiles][valueDim / 8][4] = {};
   attend(a, pipeline, scores, values, softmax, outputs);
-  // Nothing that was worked out before the loop is asked for after it.
+  // Of what was worked out before the loop, little is asked for after it.
   const RowPiece &piece = planOf(a).pieces[blockIdx.x];
   scaleOutputs(outputs, values, softmax, piece.slot < 0);
   if (piece.slot < 0)

@@ -41,14 +41,15 @@ __device__ inline void storeRows(const AttentionArguments &a, unsigned tile, int
   }
 }
 
-/// Outputs as they are stored: of whole rows divided by the sum, of pieces not yet.
+/// Outputs as they are stored: of whole rows divided by the sum, of pieces not yet, but as if weights were those of the
+/// softmax. So what is finite of the rows of one is finite of the other's, or nearly.
 __device__ inline void scaleOutputs(float (&outputs)[rowTiles][valueDim / 8][4], const Values &values, Softmax &softmax,
                                     bool areWhole) {
-  softmax.finish();
+  softmax.finish(areWhole ? 1 : powerOfTwo(-Values::offset));
   float factor[rowTiles][2];
 #pragma unroll
   for (int row = 0; row < 2 * rowTiles; ++row) // sums are at least 1, or 0
-    factor[row / 2][row % 2] = areWhole ? reciprocal(softmax.sum[row / 2][row % 2]) : 1;
+    factor[row / 2][row % 2] = areWhole ? reciprocal(softmax.sum[row / 2][row % 2]) : powerOfTwo(-Values::offset);
   values.finish(outputs, factor);
 }
 
@@ -111,8 +112,8 @@ __device__ inline void storePartial(const AttentionArguments &a, const Scores &s
     for (int half = 0; half < 2; ++half) {
       const int query = queryOf(rowTile, half, thread);
       if (thread % 4 == 0) {
-        a.partialMaxima[partial.firstQuery + query] = softmax.maximum[rowTile][half] - Values::offset +
-                                                      scores.shift(batch, head, piece.firstLane + query) * twoOfNatural;
+        a.partialMaxima[partial.firstQuery + query] =
+            softmax.maximum[rowTile][half] + scores.shift(batch, head, piece.firstLane + query) * twoOfNatural;
         a.partialSums[partial.firstQuery + query] = softmax.sum[rowTile][half];
       }
     }

@@ -20,7 +20,7 @@ __device__ inline int loadToken(const int *from, MissingTokens missing) {
 
 /// Tokens of a block of keys, each held by one lane of every warp: lane l has those of rows l, l + 32 and so on.
 struct KeyTokens {
-  int token[keyWords] = {}; ///< a row without steps asks for them before any is loaded
+  int token[keyWords] = {}; ///< of no block yet
 
   __device__ void load(const int *tokens, MissingTokens missing) {
     tokens += threadIdAnew() % 32;

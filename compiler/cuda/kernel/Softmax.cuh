@@ -49,11 +49,12 @@ struct Softmax {
     }
   }
 
-  /// After the last block: sums are those of whole rows, the same in each lane of a quad. Called by whole warps.
-  __device__ void finish() {
+  /// After the last block: sums are those of whole rows, times a factor, the same in each lane of a quad. Called by
+  /// whole warps.
+  __device__ void finish(float factor) {
 #pragma unroll
     for (int row = 0; row < 2 * rowTiles; ++row)
-      sum[row / 2][row % 2] = quadSum(sum[row / 2][row % 2]);
+      sum[row / 2][row % 2] = quadSum(sum[row / 2][row % 2]) * factor;
   }
 
 private:

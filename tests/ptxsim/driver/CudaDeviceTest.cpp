@@ -454,11 +454,11 @@ TEST_F(CudaDevice, ArgumentsThatAreWrong) {
   EXPECT_EQ(problemOf([](Tensors &, LaunchOptions &, KernelShape &shape) { shape.headDim = 16; }),
             "expects head dimensions of q and v of at most 16 and 32, as the kernel has, but got 32 and 32");
   EXPECT_HAS(problemOf([](Tensors &tensors, LaunchOptions &, KernelShape &) { tensors.v.strides[1] = 3; }),
-             "expects rows of whole words of 16 bytes");
+             "expects rows that begin on 16 bytes and are whole words of 16 bytes");
   EXPECT_HAS(problemOf([](Tensors &tensors, LaunchOptions &, KernelShape &) {
                tensors.v.sizes[3] = tensors.out.sizes[3] = 30; // of 32, which rows still take
              }),
-             "expects rows of whole words of 16 bytes");
+             "expects rows that begin on 16 bytes and are whole words of 16 bytes");
   EXPECT_EQ(problemOf([](Tensors &tensors, LaunchOptions &, KernelShape &shape) {
               tensors.v.strides[1] = 3;
               shape.aligned = false;

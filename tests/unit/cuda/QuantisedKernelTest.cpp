@@ -181,15 +181,16 @@ TEST(Quantised, TinyAndHugeNumbers) {
   }
 }
 
-/// Values near the largest float: sums of them that are not divided yet would be infinite.
+/// Weights of e4m3 are up to 448: sums of these values times those would be infinite, in whole rows and in pieces.
 TEST(Quantised, HugeValues) {
-  for (Arithmetic recipe : recipes) {
-    KernelCase test = caseOf(recipe);
+  for (int splitTiles : {0, 2}) {
+    KernelCase test = caseOf(Arithmetic::Int8Fp8);
+    test.splitTiles = splitTiles;
     for (int token = 0; token < test.keys; ++token)
-      test.poison.push_back({'v', 0, token, 0, 3, recipe == Arithmetic::Int8 ? 1e35f : 2e36f});
+      test.poison.push_back({'v', 0, token, 0, 3, 5e35f});
     const KernelResult result = runCase(test);
     EXPECT_EQ(result.wrong, "");
-    EXPECT_LT(result.outputError, recipe == Arithmetic::Int8 ? 0.006 : 0.068);
+    EXPECT_LT(result.outputError, 0.068);
   }
 }
 
