@@ -35,10 +35,15 @@ VARIABLE = "FALLOFF_SIMULATED_DRIVER"
 
 
 def library() -> Path:
-    """The simulated driver: what the variable names, else the youngest that a build left."""
+    """The simulated driver: what the variable names, else the youngest that a build left, but for
+    those with sanitizers, which no Python can load."""
     if given := os.environ.get(VARIABLE):
         return Path(given).resolve()
-    built = list(ROOT.glob("build/*/ptxsim/libcuda.so.1"))
+    built = [
+        path
+        for path in ROOT.glob("build/*/ptxsim/libcuda.so.1")
+        if path.parts[-3] not in ("asan", "fuzz")
+    ]
     if not built:
         raise FileNotFoundError(
             f"expects a simulated driver below {ROOT}/build: ninja -C BUILD all"

@@ -8,8 +8,10 @@ Devices are simulated, and each test runs in a process that has their driver; wh
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,21 @@ TORCH_TESTS = (
     *("results_follow_the_tensors", "a_stream_beside_torchs", "an_out_that_is_an_input"),
     "gradients_and_errors",
 )
+
+
+def test_the_driver_is_the_youngest_that_python_can_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(simulated_cuda.VARIABLE, raising=False)
+    monkeypatch.setattr(simulated_cuda, "ROOT", tmp_path)
+    with pytest.raises(FileNotFoundError, match="expects a simulated driver below"):
+        simulated_cuda.library()
+    for age, build in enumerate(("asan", "release", "dev", "fuzz")):
+        built = tmp_path / "build" / build / "ptxsim" / "libcuda.so.1"
+        built.parent.mkdir(parents=True)
+        built.touch()
+        os.utime(built, (1000 - age, 1000 - age))
+    assert simulated_cuda.library().parts[-3] == "release"
 
 
 @pytest.fixture(scope="module")
