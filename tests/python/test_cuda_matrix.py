@@ -38,8 +38,9 @@ ADVICE = re.compile(r"\bwarning *[:#]|\(C\d{4}\)")
 
 @dataclass(frozen=True)
 class Job:
-    """One kernel. The pattern `radial` in large tiles has blocks of 128 queries; those of the
-    library's examples are small, and have blocks of 64."""
+    """One kernel. `radial` and `dense` in large tiles have blocks of 128 queries, the latter
+    without a functor, as plans have that test no tile; those of the library's examples are small,
+    and have blocks of 64."""
 
     pattern: str
     recipe: str
@@ -55,7 +56,7 @@ class Job:
 
     def plan(self) -> falloff.Plan:
         if self.is_large:
-            mask = falloff.load("radial").bind(frames=4, tokens_per_frame=140, text=9)
+            mask = falloff.load(self.pattern).bind(frames=4, tokens_per_frame=140, text=9)
             return mask.plan(tile="video=1x128,text=128", rounding="exact")
         if self.pattern == "cogvideox":  # its examples are dense
             mask = falloff.load("cogvideox").bind(frames=25, height=9, width=8)
@@ -135,6 +136,23 @@ def test_every_pattern_by_two_combinations(pool: ProcessPoolExecutor, pattern: s
     sources = check(pool, (Job(pattern, *combination) for combination in chosen))
     for source in sources:
         assert ("functorTests = true" in source) == (pattern != "dense")
+
+
+def check_without_functor(pool: ProcessPoolExecutor, recipe: str, head_dims: Iterable[int]) -> None:
+    every = itertools.product(RECIPES[recipe], head_dims)
+    for source in check(pool, (Job("dense", recipe, t, d, is_large=True) for t, d in every)):
+        assert "constexpr bool functorTests = false;" in source
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_without_functor_by_every_recipe(pool: ProcessPoolExecutor, recipe: str) -> None:
+    check_without_functor(pool, recipe, [64, 128])
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_without_functor_by_every_combination(pool: ProcessPoolExecutor, recipe: str) -> None:
+    check_without_functor(pool, recipe, HEAD_DIMS)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -88,7 +88,9 @@ static_assert(sizeof(Corner) + sizeof(Steps) <= cornerBytes, "as the table of ke
 extern "C" __global__ void __launch_bounds__(threads, residentBlocks)
     falloff_attention(const __grid_constant__ AttentionArguments a) {
   extern __shared__ __align__(128) unsigned char memory[]; // as swizzled rows ask
-  const unsigned shared = sharedAddress(memory);
+  // Which of the two keeps kernels of either kind out of local memory, the compile matrix found.
+  const bool isOpaque = Scores::takesTokens && !functorTests;
+  const unsigned shared = isOpaque ? opaque(sharedAddress(memory)) : sharedAddress(memory);
   const int head = blockIdx.y, keyHead = head / (a.heads / a.keyHeads);
   if (blockIdx.x >= planOf(a).pieceCount)
     return;

@@ -44,7 +44,8 @@ public:
   }
   /// Begins to copy a block of keys. `keyLane` is the block's first.
   __device__ void copyKeys(int stage, int, const KeyTokens &tokens) const {
-    const Gather<keyBlock, headDim> gather(a.k, corner.keys, a.headDim, threadId());
+    // As the compile matrix found, again: either serves.
+    const Gather<keyBlock, headDim> gather(a.k, corner.keys, a.headDim, functorTests ? threadId() : threadIdAnew());
 #pragma unroll
     for (int word = 0; word < keyWords; ++word)
       gather.copy(keys + stage * keyBytes, word, tokens.token[word]);
