@@ -5,6 +5,8 @@ needed.
 
 A check compiles one pattern by every recipe, padded head dimension and architecture that has it,
 and every pattern of the library by two such combinations. `make check-all` compiles all by all.
+Kernels of large tiles without a functor are others, too: of those a check compiles two head
+dimensions, `make check-all` all.
 Kernels for tensors of any strides are others: of those a check compiles one head dimension by every
 recipe on the first and the last architecture, `make check-all` all of the one pattern's.
 """

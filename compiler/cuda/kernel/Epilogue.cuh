@@ -41,8 +41,8 @@ __device__ inline void storeRows(const AttentionArguments &a, unsigned tile, int
   }
 }
 
-/// Outputs as they are stored: of whole rows divided by the sum, of pieces not yet, but as if weights were those of the
-/// softmax. So what is finite of the rows of one is finite of the other's, or nearly.
+/// Outputs as they are stored: of whole rows divided by the sum, of pieces not yet. Those are scaled to weights of at
+/// most about 1, so that huge values do not overflow where weights are up to 448.
 __device__ inline void scaleOutputs(float (&outputs)[rowTiles][valueDim / 8][4], const Values &values, Softmax &softmax,
                                     bool areWhole) {
   softmax.finish(areWhole ? 1 : powerOfTwo(-Values::offset));

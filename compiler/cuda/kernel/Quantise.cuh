@@ -62,8 +62,7 @@ __device__ inline void quantiseKeys(const AttentionArguments &a, int firstLane) 
   float *numbers = a.keyScales + (keyHeadPlace(a) * (a.keyLanes / keyBlock) + blockIdx.x) * keyBlockNumbers;
   if (laneId() == 0 && quantiserWarp() % 2 == 0)
     numbers[quantiserWarp() / 2] = recipe::scaleOf(largest, recipe::int8Largest);
-
-  if (threadIdx.x < keyBlockNumbers - keyGroups)
+  if (threadIdx.x < keyBlockNumbers - keyGroups) // one says it; all are copied
     numbers[keyGroups + threadIdx.x] = haveGaps;
 
   const float inverse = recipe::inverseScaleOf(largest, recipe::int8Largest);

@@ -24,8 +24,9 @@ __device__ inline float smoothedLogSum(const AttentionArguments &a, const Rows &
 }
 
 /// One query, of which each of four lanes has columns 8 t to 8 t + 7 of each 32, t = lane % 4. `numbers` is this lane's
-/// part. Reads the row twice, the second time from a cache: registers for all of it would leave room for few threads.
-__device__ inline void quantiseQuery(const AttentionArguments &a, int lane, uint2 *numbers) {
+/// part, `place` the query's among those of all heads and batch entries. Reads the row twice, the second time from a
+/// cache: registers for all of it would leave room for few threads.
+__device__ inline void quantiseQuery(const AttentionArguments &a, int lane, long long place, uint2 *numbers) {
   const Rows rows(a.q, a.firstQuery, a.headDim);
   const int token = tokenOf(a, a.queryTokens, lane);
   unsigned largest = 0;
@@ -49,9 +50,8 @@ __device__ inline void quantiseQuery(const AttentionArguments &a, int lane, uint
   }
   const float shift = a.lse ? smoothedLogSum(a, rows, token) : 0;
   if (laneId() % 4 == 0) {
-    const long long at = ((long long)(blockIdx.z) * a.heads + blockIdx.y) * a.queryLanes + lane;
-    a.queryScales[at] = a.scale * recipe::scaleOf(largest, recipe::int8Largest);
-    a.queryShifts[at] = shift;
+    a.queryScales[place] = a.scale * recipe::scaleOf(largest, recipe::int8Largest);
+    a.queryShifts[place] = shift;
   }
 }
 
@@ -64,6 +64,8 @@ extern "C" __global__ void __launch_bounds__(quantiseThreads, 4)
   const long long first = ((long long)(blockIdx.z) * a.heads + blockIdx.y) * a.queryLanes + firstLane;
   uint2 *numbers = reinterpret_cast<uint2 *>(a.queryNumbers + first * headDim) + laneId() * 2;
 #pragma unroll 1
-  for (int half = 0; half < 2; ++half)
-    quantiseQuery(a, firstLane + half * 8 + laneId() / 4, numbers + half);
+  for (int half = 0; half < 2; ++half) {
+    const int query = half * 8 + laneId() / 4;
+    quantiseQuery(a, firstLane + query, first + query, numbers + half);
+  }
 }
