@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <dlfcn.h>
 #include <filesystem>
 #include <mutex>
@@ -36,7 +37,19 @@ struct Nvrtc::Symbols {
 
 namespace {
 
-const char *remedy = "install a newer one (pip install nvidia-cuda-nvrtc), or name one with FALLOFF_NVRTC";
+constexpr const char *variable = "FALLOFF_NVRTC";
+
+/// What to do where the search has found nothing of use: where the variable is set, that is the only place.
+std::string remedyOr(const std::string &without) {
+  const char *named = std::getenv(variable);
+  return named && *named ? std::string("name another with ") + variable +
+                               ", or unset it to have one looked for (pip install nvidia-cuda-nvrtc brings it)"
+                         : without;
+}
+
+std::string howToReplace() {
+  return remedyOr(std::string("install a newer one (pip install nvidia-cuda-nvrtc), or name one with ") + variable);
+}
 
 struct Opened {
   NvrtcReport report;
@@ -65,29 +78,30 @@ Opened open() {
   Opened opened;
   Library &library = opened.report.library;
   std::string &problem = opened.report.problem;
-  library = findLibrary({"libnvrtc.so", nvrtcMajors(Driver::knownVersion() / 1000), false, "FALLOFF_NVRTC"});
+  library = findLibrary({"libnvrtc.so", nvrtcMajors(Driver::knownVersion() / 1000), false, variable});
   if (!library) {
     problem = "expects NVRTC, which compiles kernels for NVIDIA devices, but got none; looked in " + library.places() +
-              (library.problem.empty() ? "" : "; of no use: " + library.problem) +
-              "; pip install nvidia-cuda-nvrtc brings it, FALLOFF_NVRTC=/path/of/libnvrtc.so.13 names one";
+              (library.problem.empty() ? "" : "; of no use: " + library.problem) + "; " +
+              remedyOr(std::string("pip install nvidia-cuda-nvrtc brings it, ") + variable +
+                       "=/path/of/libnvrtc.so.13 names one");
     return opened;
   }
   int major = 0, minor = 0;
   auto version = reinterpret_cast<int (*)(int *, int *)>(library.find("nvrtcVersion"));
   std::string where = library.path + " (" + library.source + ")";
   if (!version || version(&major, &minor) != 0) {
-    problem = "expects NVRTC, but got " + where + ", which does not tell its version; " + remedy;
+    problem = "expects NVRTC, but got " + where + ", which does not tell its version; " + howToReplace();
     return opened;
   }
   opened.report.version = std::to_string(major) + "." + std::to_string(minor);
   if (std::make_pair(major, minor) < std::make_pair(oldestNvrtc[0], oldestNvrtc[1])) {
     problem = "expects NVRTC " + std::to_string(oldestNvrtc[0]) + "." + std::to_string(oldestNvrtc[1]) +
-              " or later, but got " + opened.report.version + ", " + where + "; " + remedy;
+              " or later, but got " + opened.report.version + ", " + where + "; " + howToReplace();
     return opened;
   }
   auto symbols = std::make_shared<Nvrtc::Symbols>();
   if (std::string missing = readSymbols(library, *symbols); !missing.empty()) {
-    problem = "expects NVRTC, but got " + where + ", which lacks " + missing + "; " + remedy;
+    problem = "expects NVRTC, but got " + where + ", which lacks " + missing + "; " + howToReplace();
     return opened;
   }
   loadBuiltins(library, opened.report.version);
@@ -143,6 +157,19 @@ private:
 /// to do so; for sm_100 and later it then leaves up to 7 % more instructions in our main loop.
 bool splits(const std::string &version, int architecture) { return std::stoi(version) >= 13 && architecture < 100; }
 
+/// Of ptxas, which decides early what registers will not hold, and now and then leaves a few bytes in local memory that
+/// would have fitted. With less of what it does to use many of them, the same kernel mostly fits; but then others, that
+/// fit without, do not.
+constexpr const char *fewerRegisters = "--register-usage-level=3"; // of 0 to 10; 5 is ptxas's own choice
+
+/// What a cubin's kernels keep in local memory, in all, of a thread.
+int localBytes(const std::string &log) {
+  int bytes = 0;
+  for (const KernelResources &kernel : readResources(log))
+    bytes += kernel.stackBytes + kernel.spillStoreBytes + kernel.spillLoadBytes;
+  return bytes;
+}
+
 std::string listOf(const std::vector<int> &architectures) {
   std::string text;
   for (int architecture : architectures)
@@ -190,7 +217,7 @@ Compiled Nvrtc::compile(const std::string &source, const std::string &name, int 
   if (!std::binary_search(supported.begin(), supported.end(), architecture))
     throw NvrtcError("expects an architecture that NVRTC " + version() + " compiles for (" + listOf(supported) +
                      "), but got sm_" + std::to_string(architecture) + "; it is " + library().path + " (" +
-                     library().source + "): " + remedy);
+                     library().source + "): " + howToReplace());
   auto began = std::chrono::steady_clock::now();
   std::vector<std::string> options{
       std::string("--gpu-architecture=") + (toPtx ? "compute_" : "sm_") + std::to_string(architecture), "--std=c++17",
@@ -200,6 +227,15 @@ Compiled Nvrtc::compile(const std::string &source, const std::string &name, int 
   if (!toPtx)
     options.emplace_back("--ptxas-options=-v");
   options.insert(options.end(), given.begin(), given.end());
+  Compiled compiled = compileWith(options, source, name, toPtx);
+  if (!toPtx && localBytes(compiled.log) > 0)
+    compiled = compileAgain(std::move(compiled), options, source, name);
+  compiled.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  return compiled;
+}
+
+Compiled Nvrtc::compileWith(const std::vector<std::string> &options, const std::string &source, const std::string &name,
+                            bool toPtx) const {
   Program program(*symbols, source, name);
   int status = program.compile(options);
   Compiled compiled;
@@ -210,8 +246,24 @@ Compiled Nvrtc::compile(const std::string &source, const std::string &name, int 
                      compiled.log);
   compiled.image = toPtx ? program.readText(symbols->nvrtcGetPTXSize, symbols->nvrtcGetPTX, name)
                          : program.read(symbols->nvrtcGetCUBINSize, symbols->nvrtcGetCUBIN, name);
-  compiled.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return compiled;
+}
+
+Compiled Nvrtc::compileAgain(Compiled first, std::vector<std::string> options, const std::string &source,
+                             const std::string &name) const {
+  options.push_back(std::string("--ptxas-options=") + fewerRegisters);
+  Compiled second;
+  try {
+    second = compileWith(options, source, name, false);
+  } catch (const NvrtcError &) { // the option is one that NVIDIA may change
+    return first;
+  }
+  int before = localBytes(first.log), after = localBytes(second.log);
+  Compiled &best = after < before ? second : first;
+  best.log = name + ": compiled again with " + fewerRegisters +
+             ", since kernels keep values in local memory: " + std::to_string(before) + " bytes a thread then, " +
+             std::to_string(after) + " now\n" + best.log;
+  return std::move(best);
 }
 
 std::vector<KernelResources> readResources(const std::string &log) {

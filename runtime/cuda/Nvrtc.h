@@ -56,7 +56,9 @@ public:
   Nvrtc();
 
   /// Compiles for an architecture such as 90: to a cubin of sm_90, or with `toPtx` to PTX of compute_90. `name` is the
-  /// source's, for messages; `options` are NVRTC's and are added to ours. Throws NvrtcError with the compiler's log.
+  /// source's, for messages; `options` are NVRTC's and are added to ours. A cubin whose kernels keep values in local
+  /// memory is compiled a second time with an eye on registers; the better one it is, and its log says so. Throws
+  /// NvrtcError with the compiler's log.
   Compiled compile(const std::string &source, const std::string &name, int architecture, bool toPtx,
                    const std::vector<std::string> &options = {}) const;
 
@@ -68,6 +70,11 @@ public:
   struct Symbols;
 
 private:
+  Compiled compileWith(const std::vector<std::string> &options, const std::string &source, const std::string &name,
+                       bool toPtx) const;
+  Compiled compileAgain(Compiled first, std::vector<std::string> options, const std::string &source,
+                        const std::string &name) const;
+
   NvrtcReport report;
   std::shared_ptr<const Symbols> symbols;
   std::vector<int> supported;

@@ -4,7 +4,8 @@ memory, and without a warning or numbered advice of the assembler. NVRTC compile
 needed.
 
 A check compiles one pattern by every recipe, padded head dimension and architecture that has it,
-and every pattern of the library by two such combinations. `make check-all` compiles all by all.
+and every pattern of the library by two such combinations in small tiles and two in large ones.
+`make check-all` compiles all by all; in large tiles, all patterns by the head dimensions of models.
 Kernels of large tiles without a functor are others, too: of those a check compiles two head
 dimensions, `make check-all` all.
 Kernels for tensors of any strides are others: of those a check compiles one head dimension by every
@@ -28,6 +29,7 @@ from falloff._mask import TARGETS
 from test_patterns import EXAMPLES, PATTERNS
 
 HEAD_DIMS = range(32, 257, 32)
+MODEL_HEAD_DIMS = (64, 128)  # of the video models that Falloff is for
 # Architectures that a recipe is compiled for: those that multiply e4m3, or all.
 RECIPES = {"": TARGETS[1:], "int8": TARGETS[1:], "int8-fp8": TARGETS[3:]}
 LIBRARY = [path.stem for path in PATTERNS]
@@ -40,9 +42,8 @@ ADVICE = re.compile(r"\bwarning *[:#]|\(C\d{4}\)")
 
 @dataclass(frozen=True)
 class Job:
-    """One kernel. `radial` and `dense` in large tiles have blocks of 128 queries, the latter
-    without a functor, as plans have that test no tile; those of the library's examples are small,
-    and have blocks of 64."""
+    """One kernel, of an example of the library. Large tiles have blocks of 128 queries, small ones
+    of 64. Plans that test no tile have no functor, as those of `dense`."""
 
     pattern: str
     recipe: str
@@ -57,15 +58,13 @@ class Job:
         return "bf16" if (self.head_dim // 32 + TARGETS.index(self.target)) % 2 else "fp16"
 
     def plan(self) -> falloff.Plan:
-        if self.is_large:
-            mask = falloff.load(self.pattern).bind(frames=4, tokens_per_frame=140, text=9)
-            return mask.plan(tile="video=1x128,text=128", rounding="exact")
         if self.pattern == "cogvideox":  # its examples are dense
             mask = falloff.load("cogvideox").bind(frames=25, height=9, width=8)
         else:
             examples = (example for example in EXAMPLES if example.pattern == self.pattern)
             mask = min((example.mask() for example in examples), key=lambda mask: mask.density)
-        return mask.plan(grid="flat", tile="7", rounding="exact")  # cuts across sets
+        tile = "67" if self.is_large else "7"
+        return mask.plan(grid="flat", tile=tile, rounding="exact")  # cuts across sets
 
 
 def compile_job(job: Job) -> tuple[str, list[str]]:
@@ -132,11 +131,12 @@ def test_every_head_dimension_by_every_recipe_and_architecture(
 
 @pytest.mark.parametrize("pattern", LIBRARY)
 def test_every_pattern_by_two_combinations(pool: ProcessPoolExecutor, pattern: str) -> None:
-    every = combinations()
     first = LIBRARY.index(pattern) * 37  # far apart, and other ones for each pattern
-    chosen = (every[first % len(every)], every[(first + 83) % len(every)])
-    sources = check(pool, (Job(pattern, *combination) for combination in chosen))
-    for source in sources:
+    chosen = []
+    for is_large in (False, True):
+        every = [c for c in combinations() if not is_large or c[2] in MODEL_HEAD_DIMS]
+        chosen += [Job(pattern, *every[(first + step) % len(every)], is_large) for step in (0, 83)]
+    for source in check(pool, chosen):
         assert ("functorTests = true" in source) == (pattern != "dense")
 
 
@@ -175,5 +175,9 @@ def test_any_strides_by_every_combination(
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("pattern", LIBRARY)
-def test_every_pattern_by_every_combination(pool: ProcessPoolExecutor, pattern: str) -> None:
-    check(pool, (Job(pattern, *combination) for combination in combinations()))
+@pytest.mark.parametrize("is_large", [False, True])
+def test_every_pattern_by_every_combination(
+    pool: ProcessPoolExecutor, pattern: str, is_large: bool
+) -> None:
+    every = (c for c in combinations() if not is_large or c[2] in MODEL_HEAD_DIMS)
+    check(pool, (Job(pattern, *combination, is_large) for combination in every))

@@ -53,13 +53,14 @@ TEST(CudaLibrary, TheVariableIsTheOnlyPlaceThen) {
   EXPECT_NE(missing.find("looked in FALLOFF_NVRTC: /nonexistent/libnvrtc.so.13; of no use: "), std::string::npos)
       << missing;
   EXPECT_EQ(missing.find("wheels"), std::string::npos) << missing;
+  EXPECT_NE(missing.find("; name another with FALLOFF_NVRTC, or unset it"), std::string::npos) << missing;
   std::string old = inProcess([] {
     setenv("FALLOFF_NVRTC", FakeLibraryOld, 1);
     return problemOf();
   });
   EXPECT_EQ(old, std::string("expects NVRTC 12.4 or later, but got 11.8, ") + FakeLibraryOld +
-                     " (FALLOFF_NVRTC); install a newer one (pip install nvidia-cuda-nvrtc), or name one with "
-                     "FALLOFF_NVRTC");
+                     " (FALLOFF_NVRTC); name another with FALLOFF_NVRTC, or unset it to have one looked for "
+                     "(pip install nvidia-cuda-nvrtc brings it)");
 }
 
 TEST(CudaLibrary, OneThatLacksFunctions) {

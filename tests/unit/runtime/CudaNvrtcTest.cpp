@@ -3,6 +3,8 @@
 // NVRTC makes cubins and PTX, and its log is part of the error.
 #include "runtime/cuda/Nvrtc.h"
 #include "gtest/gtest.h"
+#include <algorithm>
+#include <cstdio>
 
 using namespace falloff::cuda;
 
@@ -31,6 +33,31 @@ TEST(CudaNvrtc, CompilesToCubinAndPtx) {
   EXPECT_NE(ptx.image.find(".target sm_90"), std::string::npos);
   EXPECT_NE(ptx.image.find(".visible .entry reverse("), std::string::npos);
   EXPECT_EQ(ptx.image.find('\0'), std::string::npos);
+}
+
+/// 96 floats that are all needed at once, and 64 registers.
+const char *crowded = "extern \"C\" __global__ void __launch_bounds__(1024) crowd(float *values) {\n"
+                      "  float kept[96];\n"
+                      "#pragma unroll\n"
+                      "  for (int i = 0; i < 96; ++i)\n"
+                      "    kept[i] = values[i * 1024 + threadIdx.x];\n"
+                      "  __syncthreads();\n"
+                      "#pragma unroll\n"
+                      "  for (int i = 0; i < 96; ++i)\n"
+                      "    values[i * 1024 + threadIdx.x] = kept[i] * kept[(i * 37 + 11) % 96];\n"
+                      "}\n";
+
+TEST(CudaNvrtc, CompilesAgainWhatRegistersDoNotHold) {
+  Compiled cubin = compile(crowded, "crowded.cu", 80, false);
+  std::vector<KernelResources> kernels = readResources(cubin.log);
+  ASSERT_EQ(kernels.size(), 1u) << cubin.log;
+  int before = 0, after = 0;
+  size_t at = cubin.log.find("local memory: ");
+  ASSERT_NE(at, std::string::npos) << cubin.log;
+  ASSERT_EQ(std::sscanf(cubin.log.c_str() + at, "local memory: %d bytes a thread then, %d now", &before, &after), 2);
+  EXPECT_GT(before, 0);
+  EXPECT_EQ(kernels[0].stackBytes + kernels[0].spillStoreBytes + kernels[0].spillLoadBytes, std::min(before, after));
+  EXPECT_EQ(compile(source, "reverse.cu", 80, false).log.find("compiled again"), std::string::npos);
 }
 
 TEST(CudaNvrtc, ReadsWhatPtxasReports) {
