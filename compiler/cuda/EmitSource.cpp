@@ -42,6 +42,11 @@ std::string part(const std::string &name, const std::string &text) {
   return "\n//===--- " + name + " ---===//\n\n" + text;
 }
 
+/// Text that a macro leaves out, if there is one.
+std::string guarded(const std::string &text, const char *macro) {
+  return macro ? std::string("#ifndef ") + macro + "\n" + text + "#endif\n" : text;
+}
+
 /// The functor of plans that test no tile.
 std::string functorOf(const SetProgram *program) {
   if (program)
@@ -62,8 +67,14 @@ std::string emitSource(const KernelShape &shape, const SetProgram *program) {
     text += part("QuantiseGrid.h", partText("QuantiseGrid.h")) +
             part("RecipeFormulas.h", partText("RecipeFormulas.h")) + "\nnamespace recipe = falloff::recipe;\n";
   text += part("constants", constantsOf(shape)) + part("functor", functorOf(program));
-  for (const std::string &name : kernelParts(shape.arithmetic))
-    text += part(name + ".cuh", partText(name + ".cuh"));
+  const char *leftOutBy = nullptr; // of the attention's kernel, and then of those that follow
+  for (const std::string &name : kernelParts(shape.arithmetic)) {
+    if (name == "Attention")
+      leftOutBy = leavesOutAttention;
+    text += part(name + ".cuh", guarded(partText(name + ".cuh"), leftOutBy));
+    if (leftOutBy)
+      leftOutBy = leavesOutOthers;
+  }
   return text;
 }
 

@@ -11,6 +11,9 @@
 
 namespace falloff::cuda {
 
+/// Macros that, where defined, leave kernels out of the source: `falloff_attention`, or all others.
+constexpr const char *leavesOutAttention = "FALLOFF_WITHOUT_ATTENTION", *leavesOutOthers = "FALLOFF_ATTENTION_ALONE";
+
 /// CUDA C++. `program` is null for plans whose tiles are all full, such as those of a block mask. Equal arguments give
 /// the same text, which is all that a kernel depends on besides architecture and compiler.
 std::string emitSource(const KernelShape &shape, const SetProgram *program);

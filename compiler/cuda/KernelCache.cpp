@@ -3,6 +3,7 @@
 // The two caches of kernels. On disk an entry is an image, with its CUDA C++ beside it. In memory a kernel goes by what
 // its source is emitted from, so that what is there costs no text.
 #include "compiler/cuda/KernelCache.h"
+#include "compiler/cuda/CompileKernel.h"
 #include "compiler/cuda/EmitSource.h"
 #include "runtime/DiskCache.h"
 #include "runtime/Dump.h"
@@ -27,14 +28,6 @@ using runtime::EntryKind;
 using runtime::LogLevel;
 using Images = runtime::MemoryCache<KernelImage>;
 
-constexpr const char *sourceName = "attention.cu"; // in NVRTC's messages
-
-/// Not every shape reads every constant of a part.
-const std::vector<std::string> &options() {
-  static const std::vector<std::string> all = {"--diag-suppress=177"};
-  return all;
-}
-
 std::string targetOf(const KernelSpec &spec) { return "sm_" + std::to_string(spec.architecture); }
 
 bool isPtx(const KernelSpec &spec) { return spec.needsPtx || runtime::cudaImage() == runtime::CudaImage::Ptx; }
@@ -50,7 +43,7 @@ void report(const char *how, const KernelSpec &spec, double seconds) {
 
 /// Writes everything about a kernel where FALLOFF_DUMP_DIR says.
 void dump(const std::string &folder, const KernelSpec &spec, const BuiltKernel &built) {
-  Compiled compiled = compile(built.source, sourceName, spec.architecture, !built.image.isPtx, options());
+  Compiled compiled = compileKernel(built.source, spec.architecture, !built.image.isPtx);
   const std::string &ptx = built.image.isPtx ? built.image.code : compiled.image;
   const std::string &cubin = built.image.isPtx ? compiled.image : built.image.code;
   runtime::dumpFiles(
@@ -61,7 +54,7 @@ void dump(const std::string &folder, const KernelSpec &spec, const BuiltKernel &
 BuiltKernel build(const KernelSpec &spec, std::string source, bool toPtx) {
   BuiltKernel built;
   built.source = std::move(source);
-  Compiled compiled = compile(built.source, sourceName, spec.architecture, toPtx, options());
+  Compiled compiled = compileKernel(built.source, spec.architecture, toPtx);
   built.image.shape = spec.shape;
   built.image.architecture = spec.architecture;
   built.image.isPtx = toPtx;

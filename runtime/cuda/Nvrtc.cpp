@@ -153,7 +153,7 @@ private:
   void *program = nullptr;
 };
 
-/// Whether the kernels of a source are optimised side by side, on all processors. NVRTC 13 is the first that was seen
+/// Whether the kernels of a cubin are optimised side by side, on all processors. NVRTC 13 is the first that was seen
 /// to do so; for sm_100 and later it then leaves up to 7 % more instructions in our main loop.
 bool splits(const std::string &version, int architecture) { return std::stoi(version) >= 13 && architecture < 100; }
 
@@ -222,10 +222,11 @@ Compiled Nvrtc::compile(const std::string &source, const std::string &name, int 
   std::vector<std::string> options{
       std::string("--gpu-architecture=") + (toPtx ? "compute_" : "sm_") + std::to_string(architecture), "--std=c++17",
       "--minimal"}; // no declarations of textures and the like, which take a few ms to read
-  if (splits(report.version, architecture))
-    options.emplace_back("--split-compile=0");
-  if (!toPtx)
+  if (!toPtx) {
     options.emplace_back("--ptxas-options=-v");
+    if (splits(report.version, architecture))
+      options.emplace_back("--split-compile=0");
+  }
   options.insert(options.end(), given.begin(), given.end());
   Compiled compiled = compileWith(options, source, name, toPtx);
   if (!toPtx && localBytes(compiled.log) > 0)
