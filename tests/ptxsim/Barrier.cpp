@@ -9,7 +9,8 @@
 
 namespace ptxsim {
 
-void Barriers::arrive(Cta &cta, Warp &warp, uint32_t number, uint32_t threads, bool waits, uint32_t predicate) {
+void Barriers::arrive(Cta &cta, Warp &warp, uint32_t number, uint32_t threads, bool waits, uint32_t predicate,
+                      int reduction) {
   if (number >= count)
     throw Problem{FaultKind::Barrier, "expects a barrier below 16, but got " + std::to_string(number), {}};
   uint32_t whole = static_cast<uint32_t>(cta.warps.size()) * 32;
@@ -28,7 +29,13 @@ void Barriers::arrive(Cta &cta, Warp &warp, uint32_t number, uint32_t threads, b
   if (std::find(barrier.warps.begin(), barrier.warps.end(), warp.index) != barrier.warps.end())
     throw Problem{
         FaultKind::Barrier, "arrives at barrier " + std::to_string(number) + " twice before it completes", {}};
+  if (barrier.expected && barrier.reduction != reduction)
+    throw Problem{FaultKind::Barrier,
+                  "expects one kind of barrier at barrier " + std::to_string(number) +
+                      ", but got a reduction where warps before did not reduce, or otherwise, or the reverse",
+                  {}};
   barrier.expected = expected;
+  barrier.reduction = reduction;
   barrier.arrived += 32;
   barrier.warps.push_back(warp.index);
   barrier.set += static_cast<uint32_t>(__builtin_popcount(predicate & warp.existing));

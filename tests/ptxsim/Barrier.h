@@ -23,13 +23,15 @@ public:
   static constexpr uint32_t count = 16;
 
   /// A warp's arrival. `threads`: how many the barrier waits for, 0: all of the CTA. `predicate` is what bar.red
-  /// reduces over. Throws Problem.
-  void arrive(Cta &cta, Warp &warp, uint32_t barrier, uint32_t threads, bool waits, uint32_t predicate = 0);
+  /// reduces over, `reduction` how, 0: not at all. Throws Problem.
+  void arrive(Cta &cta, Warp &warp, uint32_t barrier, uint32_t threads, bool waits, uint32_t predicate = 0,
+              int reduction = 0);
   std::string describe(uint32_t barrier) const;
 
 private:
   struct Barrier {
     uint32_t expected = 0, arrived = 0; ///< threads; 0 expected: nobody is there
+    int reduction = 0;
     Ordering::Join join;
     std::vector<Warp *> waiting;
     std::vector<uint32_t> warps;   ///< that arrived

@@ -81,12 +81,14 @@ std::optional<Type> Suffixes::takeType() {
   return std::nullopt;
 }
 
-Rounding Suffixes::takeRounding(Rounding otherwise, bool *found) {
-  static const std::initializer_list<std::string_view> floats = {"rn", "rz", "rm", "rp", "rna"};
+Rounding Suffixes::takeRounding(Rounding otherwise, bool *found, bool *toWhole) {
+  static const std::initializer_list<std::string_view> floats = {"rn", "rz", "rm", "rp"};
   static const std::initializer_list<std::string_view> integers = {"rni", "rzi", "rmi", "rpi"};
   int index = takeOne(floats);
-  if (index < 0)
+  if (index < 0 && toWhole) {
     index = takeOne(integers);
+    *toWhole = index >= 0;
+  }
   if (found)
     *found = index >= 0;
   return index < 0 ? otherwise : static_cast<Rounding>(index);
@@ -346,7 +348,11 @@ void Decoder::decodeStatement(const StatementSyntax &statement) {
   auto decode = decodeTable().find(suffixes.base());
   if (decode == decodeTable().end())
     unsupported("expects an instruction that is known, but got '" + statement.opcode + "'");
+  operandsRead = 0;
   decode->second(*this, suffixes, out);
+  if (operandsRead < statement.operands.size())
+    syntax("expects " + std::to_string(operandsRead) + " operands, but got " +
+           std::to_string(statement.operands.size()));
   if (!suffixes.left().empty())
     unsupported("expects suffixes of '" + suffixes.base() + "' that are known, but got '." + suffixes.left().front() +
                 "'");

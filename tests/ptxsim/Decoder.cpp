@@ -31,6 +31,7 @@ const OperandSyntax &Decoder::operand(size_t index) const {
   if (index >= current->operands.size())
     syntax("expects at least " + std::to_string(index + 1) + " operands, but got " +
            std::to_string(current->operands.size()));
+  operandsRead = std::max(operandsRead, index + 1);
   return current->operands[index];
 }
 
@@ -105,7 +106,6 @@ std::optional<uint32_t> Decoder::specialRow(const std::string &name) {
                                                                  {"%nctaid.z", Special::NctaidZ},
                                                                  {"%laneid", Special::LaneId},
                                                                  {"%warpid", Special::WarpId},
-                                                                 {"%nwarpid", Special::NwarpId},
                                                                  {"%lanemask_eq", Special::LanemaskEq},
                                                                  {"%lanemask_lt", Special::LanemaskLt},
                                                                  {"%lanemask_le", Special::LanemaskLe},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the files of instructions/ decode with: the suffixes of an opcode, and its operands as rows. Each suffix has to
-// be taken by someone; one that is left over is a fault, as is an operand of the wrong width.
+// be taken and each operand read by someone; one that is left over is a fault, as is an operand of the wrong width.
 #ifndef FALLOFF_TESTS_PTXSIM_DECODER_H
 #define FALLOFF_TESTS_PTXSIM_DECODER_H
 
@@ -29,7 +29,8 @@ public:
   /// The index of the one that is there, or -1.
   int takeOne(std::initializer_list<std::string_view> suffixes);
   std::optional<Type> takeType(); ///< the first suffix that is a type
-  Rounding takeRounding(Rounding otherwise = Rounding::nearest, bool *found = nullptr);
+  /// `.rn` and its like; with `toWhole` also `.rni` and its like, and whether it was one of those.
+  Rounding takeRounding(Rounding otherwise = Rounding::nearest, bool *found = nullptr, bool *toWhole = nullptr);
   const std::vector<std::string> &left() const { return parts; }
 
 private:
@@ -121,6 +122,7 @@ private:
   std::unordered_map<std::string, Range> ranges; ///< `%r<10>` by "scope:%r"
   uint32_t scratch = noRow;
   const StatementSyntax *current = nullptr;
+  mutable size_t operandsRead = 0; ///< of the current statement: one past the last that was asked for
 };
 
 std::optional<Type> typeNamed(std::string_view name);

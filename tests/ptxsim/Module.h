@@ -104,7 +104,6 @@ enum class Special : uint8_t {
   NctaidZ,
   LaneId,
   WarpId,
-  NwarpId,
   LanemaskEq,
   LanemaskLt,
   LanemaskLe,

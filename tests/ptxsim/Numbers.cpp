@@ -13,8 +13,6 @@ bool roundsUp(uint64_t whole, double fraction, bool negative, Rounding rounding)
   switch (rounding) {
   case Rounding::nearest:
     return fraction > 0.5 || (fraction == 0.5 && whole % 2);
-  case Rounding::nearestAway:
-    return fraction >= 0.5;
   case Rounding::zero:
     return false;
   case Rounding::down:
@@ -138,6 +136,12 @@ uint32_t div(uint32_t a, uint32_t b, FloatMode mode) {
     return rounded(quotient, mode);
   double rest = std::fma(-quotient, y, x); // its sign, seen through y's, is that of what the quotient lacks
   return rounded(roundToOdd(quotient, y > 0 ? rest : -rest), mode);
+}
+
+uint32_t divApproximately(uint32_t a, uint32_t b, FloatMode mode) {
+  double x = operand(a, mode), y = operand(b, mode), size = std::fabs(y);
+  bool isHuge = size > 0x1p126 && std::isfinite(y);
+  return isHuge ? rounded(x * std::copysign(0.0, y), mode) : div(a, b, mode);
 }
 
 uint32_t sqrt(uint32_t a, FloatMode mode) {

@@ -16,8 +16,8 @@
 
 namespace ptxsim {
 
-/// `.rn .rz .rm .rp`, their integer forms `.rni` and so on, and `.rna`.
-enum class Rounding { nearest, zero, down, up, nearestAway };
+/// `.rn .rz .rm .rp`, and their integer forms `.rni` and so on.
+enum class Rounding { nearest, zero, down, up };
 
 /// A binary floating-point format of at most 32 bits; the sign is above exponent and fraction.
 struct Format {
@@ -119,6 +119,9 @@ inline uint32_t fma(uint32_t a, uint32_t b, uint32_t c, FloatMode mode = {}) {
   return finish(canonical(std::fma(asFloat(a), asFloat(b), asFloat(c))), mode);
 }
 /// `div.full` and `div.approx` are this with rounding to nearest.
+/// The quotient of two floats as a product with a reciprocal, which of huge divisors is below the smallest normal
+/// number and so 0.
+uint32_t divApproximately(uint32_t a, uint32_t b, FloatMode mode);
 uint32_t div(uint32_t a, uint32_t b, FloatMode mode = {});
 uint32_t sqrt(uint32_t a, FloatMode mode = {});
 uint32_t rcp(uint32_t a, FloatMode mode = {});

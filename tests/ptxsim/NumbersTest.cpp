@@ -323,7 +323,6 @@ TEST(Numbers, FloatingPointToIntegers) {
     }
   }
   EXPECT_TRUE(std::signbit(toIntegral(-0.25, Rounding::nearest)));
-  EXPECT_EQ(toIntegral(0.5, Rounding::nearestAway), 1);
 }
 
 } // namespace

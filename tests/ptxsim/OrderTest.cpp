@@ -164,6 +164,21 @@ TEST(Barriers, Reduce) {
   EXPECT_EQ(outcome.out[0], 0u);
 }
 
+TEST(Barriers, ReduceOrDoNot) {
+  std::string parted = "setp.lt.u32 %p1, %r0, 32; @%p1 bra REDUCE; bar.sync 0; bra END;\n";
+  EXPECT_FAULT(runBody(parted + "REDUCE: bar.red.and.pred %p2, 0, %p1;", 64), Barrier, "one kind of barrier");
+  EXPECT_FAULT(runBody("setp.lt.u32 %p1, %r0, 32; @%p1 bra REDUCE; bar.red.or.pred %p2, 0, %p1; bra END;\n"
+                       "REDUCE: bar.red.and.pred %p2, 0, %p1;",
+                       64),
+               Barrier, "one kind of barrier");
+}
+
+TEST(Branches, ThatPromiseToBeUniform) {
+  EXPECT_FAULT(runBody("setp.lt.u32 %p1, %r0, 5; @%p1 bra.uni END;"), Divergence, "that says .uni");
+  EXPECT_EQ(runBody("setp.lt.u32 %p1, %r0, 32; @%p1 bra.uni END;").fault, "");
+  EXPECT_EQ(runBody("setp.lt.u32 %p1, %r0, 5; @%p1 bra ON; bra.uni END; ON: bra.uni END;").fault, "");
+}
+
 TEST(Order, CtasInGlobalMemory) {
   std::string write = "setp.eq.u32 %p1, %r0, 0; mov.u32 %r1, %ctaid.x;\n";
   EXPECT_FAULT(runBody(write + "@%p1 st.global.u32 [%rd60], %r1;", 32, 2), Race, "that CTA number 0 wrote");

@@ -30,6 +30,54 @@ TEST(Parser, WhatIsNotKnownIsNamed) {
   EXPECT_NE(refused("ld.global.b128 %rd1, [%rd2];", FaultKind::Unsupported).find("b128"), std::string::npos);
 }
 
+/// What ptxas refuses, too.
+TEST(Parser, FormsThatPtxDoesNotHave) {
+  for (const char *line : {
+           "min.cc.u32 %r1, %r2, 3;",
+           "atom.global.cas.s32 %r1, [%rd1], 1, 2;",
+           "atom.global.add.ftz.f32 %r1, [%rd1], 0f3f800000;",
+           "atom.global.inc.s32 %r1, [%rd1], 1;",
+           "atom.global.and.s32 %r1, [%rd1], 1;",
+           "red.global.exch.b32 [%rd1], 1;",
+           "cvt.rn.sat.f16x2.f32 %r1, %r2, %r3;",
+           "cvt.relu.rzi.s32.f32 %r1, %r2;",
+           "cvt.rn.s32.f32 %r1, %r2;",
+           "cvt.rn.f32.f32 %r1, %r2;",
+           "cvt.rni.f32.s32 %r1, %r2;",
+           "cvt.rna.f32.f64 %r1, %rd2;",
+           "cvt.f32.f64 %r1, %rd2;",
+           "cvt.rn.f64.f32 %rd1, %r2;",
+           "cvt.rn.s64.s32 %rd1, %r2;",
+           "cvt.satfinite.u8.s32 %r1, %r2;",
+           "cvt.ftz.s64.s32 %rd1, %r2;",
+           "mma.sync.aligned.m16n8k16.col.row.f32.bf16.bf16.f32 {%r1,%r1,%r1,%r1}, {%r1,%r1,%r1,%r1}, {%r1,%r1}, "
+           "{%r1,%r1,%r1,%r1};",
+           "mma.sync.aligned.m16n8k16.row.col.satfinite.f32.bf16.bf16.f32 {%r1,%r1,%r1,%r1}, {%r1,%r1,%r1,%r1}, "
+           "{%r1,%r1}, {%r1,%r1,%r1,%r1};",
+           "mma.sync.aligned.m16n8k16.row.col.kind::f8f6f4.f32.bf16.bf16.f32 {%r1,%r1,%r1,%r1}, {%r1,%r1,%r1,%r1}, "
+           "{%r1,%r1}, {%r1,%r1,%r1,%r1};",
+           "ex2.rn.f32 %r1, %r2;",
+           "tanh.approx.ftz.f32 %r1, %r2;",
+           "set.eq.f16x2.u32 %r1, %r2, %r3;",
+           "ld.weak.cta.global.u32 %r1, [%rd1];",
+           "ld.acquire.gpu.cs.global.u32 %r1, [%rd1];",
+           "ld.global.wb.u32 %r1, [%rd1];",
+           "st.acquire.gpu.global.u32 [%rd1], %r1;",
+           "st.const.u32 [%rd1], %r1;",
+           "ldu.global.nc.u32 %r1, [%rd1];",
+           "isspacep.const %p1, %rd1;",
+       })
+    refused(line, FaultKind::Unsupported);
+  for (const char *line : {
+           "ld.global.u32 %r1, [%rd1], 64;",
+           "bar.sync 0, 32, 5;",
+           "setp.eq.s32 %p1, %r1, %r2, %p2;",
+           "brev.b32 %r1, %r2, 4;",
+           "vote.sync.ballot.b32 %r1, %p1, 1, 5;",
+       })
+    refused(line, FaultKind::Syntax);
+}
+
 TEST(Parser, LinesAndTextsAreNamed) {
   std::string message = refused("mov.u32 %r1, 1;\n  add.f32   %r1,\n %r2, 1;", FaultKind::Syntax);
   EXPECT_NE(message.find("[line 8: `add.f32 %r1, %r2, 1;`]"), std::string::npos) << message;

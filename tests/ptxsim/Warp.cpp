@@ -95,28 +95,29 @@ void Warp::fillSpecial(uint32_t *row, Special special) {
   for (uint32_t lane = 0; lane < 32; ++lane) {
     uint32_t thread = index * 32 + lane, below = (1u << lane) - 1, bit = 1u << lane;
     uint32_t plane = launch.block[0] * launch.block[1];
-    const uint32_t values[] = {thread % launch.block[0],
-                               thread % plane / launch.block[0],
-                               thread / plane,
-                               launch.block[0],
-                               launch.block[1],
-                               launch.block[2],
-                               cta.index[0],
-                               cta.index[1],
-                               cta.index[2],
-                               launch.grid[0],
-                               launch.grid[1],
-                               launch.grid[2],
-                               lane,
-                               index,
-                               static_cast<uint32_t>(cta.warps.size()),
-                               bit,
-                               below,
-                               below | bit,
-                               ~(below | bit),
-                               ~below,
-                               launch.dynamicSharedBytes,
-                               static_cast<uint32_t>(cta.grid.entry.staticSharedBytes) + launch.dynamicSharedBytes};
+    const uint32_t values[] = {
+        thread % launch.block[0],
+        thread % plane / launch.block[0],
+        thread / plane,
+        launch.block[0],
+        launch.block[1],
+        launch.block[2],
+        cta.index[0],
+        cta.index[1],
+        cta.index[2],
+        launch.grid[0],
+        launch.grid[1],
+        launch.grid[2],
+        lane,
+        index,
+        bit,
+        below,
+        below | bit,
+        ~(below | bit),
+        ~below,
+        launch.dynamicSharedBytes,
+        (static_cast<uint32_t>(cta.grid.entry.staticSharedBytes) + launch.dynamicSharedBytes + 127) / 128 *
+            128}; // in the units that it is given out in
     row[lane] = values[static_cast<int>(special)];
   }
 }

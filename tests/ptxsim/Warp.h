@@ -53,6 +53,8 @@ struct Warp {
   uint32_t existing; ///< lanes that are threads of the CTA
   uint32_t exited = 0;
   uint32_t mask = 0; ///< lanes that the instruction is executed for
+  /// Whether those are all that run on together.
+  bool isWhole() const { return mask == frames.back().path.mask; }
   uint32_t *rows = nullptr;
   LineCounts *counts = nullptr; ///< of the instruction
   uint32_t carry = 0, carryKnown = 0;

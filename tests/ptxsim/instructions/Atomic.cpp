@@ -38,10 +38,14 @@ T changeInteger(Change change, T old, T b, T c) {
   return old;
 }
 
-uint64_t changed(Change change, Type type, uint64_t old, uint64_t b, uint64_t c) {
+/// In global memory f32 is added without subnormal numbers.
+uint64_t changed(Change change, Type type, Space space, uint64_t old, uint64_t b, uint64_t c) {
   switch (type) {
-  case Type::F32:
-    return add(static_cast<uint32_t>(old), static_cast<uint32_t>(b));
+  case Type::F32: {
+    FloatMode mode;
+    mode.flush = space == Space::Global;
+    return add(static_cast<uint32_t>(old), static_cast<uint32_t>(b), mode);
+  }
   case Type::F64:
     return asBits(asDouble(old) + asDouble(b));
   case Type::S32:
@@ -57,7 +61,7 @@ uint64_t changed(Change change, Type type, uint64_t old, uint64_t b, uint64_t c)
 }
 
 /// d, address, b {, c}; red has no d.
-void change(Warp &warp, const Instruction &i) {
+void changeMemory(Warp &warp, const Instruction &i) {
   uint32_t bytes = static_cast<uint32_t>(bytesOf(i.type));
   int address = i.destinations;
   LaneAddresses shared{};
@@ -78,7 +82,7 @@ void change(Warp &warp, const Instruction &i) {
     uint64_t old = 0;
     std::memcpy(&old, at, bytes);
     uint64_t b = warp.value(i, address + 1, lane), c = i.count == 3 ? warp.value(i, address + 2, lane) : 0;
-    uint64_t value = changed(static_cast<Change>(i.option), i.type, old, b, c);
+    uint64_t value = changed(static_cast<Change>(i.option), i.type, place.space, old, b, c);
     std::memcpy(at, &value, bytes);
     if (i.destinations)
       warp.setValue(i, 0, lane, old);
@@ -90,6 +94,22 @@ void change(Warp &warp, const Instruction &i) {
   warp.counts->globalBytes += uint64_t(bytes) * __builtin_popcount(globalLanes);
 }
 
+/// Which types an operation has.
+bool fits(Change change, Type type) {
+  switch (change) {
+  case Change::Add:
+    return type == Type::U32 || type == Type::S32 || type == Type::U64 || type == Type::F32 || type == Type::F64;
+  case Change::Min:
+  case Change::Max:
+    return type == Type::U32 || type == Type::S32 || type == Type::U64 || type == Type::S64;
+  case Change::Inc:
+  case Change::Dec:
+    return type == Type::U32;
+  default:
+    return type == Type::B32 || type == Type::B64;
+  }
+}
+
 template <bool returns>
 void decodeChange(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   suffixes.takeOne({"relaxed", "acquire", "release", "acq_rel"});
@@ -98,14 +118,14 @@ void decodeChange(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   out.space = space < 0 ? Space::Generic : space == 0 ? Space::Global : Space::Shared;
   int operation = suffixes.takeOne({"add", "min", "max", "inc", "dec", "exch", "cas", "and", "or", "xor"});
   Type type = requireType(decoder, suffixes);
-  bool floats = type == Type::F32 || type == Type::F64;
-  if (operation < 0 || bytesOf(type) < 4 || (isFloat(type) && !floats) || (floats && operation != 0))
+  auto change = static_cast<Change>(operation);
+  if (operation < 0 || !fits(change, type))
     refuseType(decoder, suffixes, type);
-  if (floats)
-    suffixes.take("ftz");
+  if (!returns && (change == Change::Exch || change == Change::Cas))
+    decoder.unsupported("expects atom, since red has no .exch and no .cas");
   out.type = type;
   out.kind = Kind::Atomic;
-  out.execute = change;
+  out.execute = changeMemory;
   out.option = static_cast<uint8_t>(operation);
   size_t next = 0;
   if (returns)
@@ -113,7 +133,7 @@ void decodeChange(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   decoder.address(out, decoder.operand(next++), out.space);
   decoder.source(out, decoder.operand(next++), type);
   out.count = 2;
-  if (static_cast<Change>(operation) == Change::Cas) {
+  if (change == Change::Cas) {
     decoder.source(out, decoder.operand(next++), type);
     out.count = 3;
   }

@@ -246,7 +246,8 @@ void decodeSet(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   out.mode.flush = suffixes.take("ftz");
   out.from = requireType(decoder, suffixes);
   out.type = requireType(decoder, suffixes);
-  if (!comparer(out.type) || bytesOf(out.from) != 4)
+  const bool isResult = out.from == Type::U32 || out.from == Type::S32 || out.from == Type::F32;
+  if (!comparer(out.type) || !isResult)
     refuseType(decoder, suffixes, out.type);
   checkComparison(decoder, suffixes, out.option, out.type);
   out.kind = kindOf(out.type);

@@ -8,10 +8,16 @@
 namespace ptxsim {
 namespace {
 
-void branch(Warp &warp, const Instruction &i) { warp.branch(i.target, i.reconvergence); }
+void branch(Warp &warp, const Instruction &i) {
+  if (i.option && !warp.isWhole()) {
+    warp.lane = __builtin_ctz(warp.mask);
+    throw Problem{FaultKind::Divergence, "expects all lanes that are here to take a branch that says .uni", {}};
+  }
+  warp.branch(i.target, i.reconvergence);
+}
 
 void decodeBranch(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
-  suffixes.take("uni"); // a promise that ptxas may use; whether it holds makes no difference here
+  out.option = suffixes.take("uni"); // a promise that ptxas may use
   out.kind = Kind::Branch;
   out.execute = branch;
   out.target = decoder.label(decoder.operand(0));

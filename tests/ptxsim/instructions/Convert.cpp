@@ -123,7 +123,7 @@ void floatToFloat(Warp &warp, const Instruction &i) {
 }
 
 /// cvt.rni.f32.f32 and its like.
-void toWhole(Warp &warp, const Instruction &i) {
+void roundToWhole(Warp &warp, const Instruction &i) {
   forLanes(warp.mask, [&](int lane) {
     double whole = toIntegral(operandValue(warp, i, lane), i.conversion.rounding);
     const Format *to = formatOf(i.type);
@@ -151,6 +151,30 @@ void pairToPair(Warp &warp, const Instruction &i) {
            [&](int lane) { d[lane] = convertPair(to, from, a[lane] >> bits & ones, a[lane] & ones, i.conversion); });
 }
 
+/// Whether a conversion has such a rounding, or needs none: `.rni` and its like to whole numbers, `.rn` and its like to
+/// floats that do not hold all of the source.
+bool isRoundedRight(Type to, Type from, bool rounded, bool toWhole) {
+  const bool isExact = !isPairType(to) && (isFloat(from) ? bytesOf(to) > bytesOf(from) : !isFloat(to));
+  if (isFloat(from) && !isFloat(to))
+    return toWhole;
+  if (to == from && !isPairType(to))
+    return !rounded || toWhole;
+  return rounded != isExact && !toWhole;
+}
+
+void checkModifiers(Decoder &decoder, const Instruction &i, bool rounded, bool toWhole, bool saturate) {
+  const bool is8 = i.type == Type::E4M3x2 || i.type == Type::E5M2x2;
+  const bool isNarrow = isPairType(i.type) || i.type == Type::F16 || i.type == Type::BF16;
+  if (!isRoundedRight(i.type, i.from, rounded, toWhole))
+    decoder.unsupported("expects the rounding that the two types ask for");
+  if (i.conversion.flush && i.type != Type::F32 && i.from != Type::F32)
+    decoder.unsupported("expects .ftz where one type is f32");
+  if (((i.conversion.relu || i.conversion.saturate) && !isNarrow) || (is8 && !i.conversion.saturate))
+    decoder.unsupported("expects .satfinite and .relu to floats of 16 and 8 bits, and .satfinite to pairs of 8 bits");
+  if (saturate && isPairType(i.type))
+    decoder.unsupported("expects no .sat to a pair");
+}
+
 void decodePair(Decoder &decoder, Instruction &out) {
   decoder.destination(out, decoder.operand(0), out.type);
   if (isPairType(out.from)) {
@@ -172,8 +196,6 @@ void chooseExecute(Decoder &decoder, Instruction &out, bool rounded, bool satura
   if (!toFloat) {
     out.conversion.saturate |= saturate;
     out.execute = fromFloat ? floatToInteger : integerToInteger;
-    if (fromFloat && !rounded)
-      decoder.unsupported("expects a rounding to an integer");
     bool plain = !saturate && bytesOf(out.type) + bytesOf(out.from) == 12 && !fromFloat;
     if (plain)
       out.execute = bytesOf(out.type) == 4 ? narrow : isSigned(out.from) ? widenSigned : widenUnsigned;
@@ -181,13 +203,11 @@ void chooseExecute(Decoder &decoder, Instruction &out, bool rounded, bool satura
   }
   if (!fromFloat) {
     out.execute = integerToFloat;
-    if (!rounded)
-      decoder.unsupported("expects a rounding from an integer");
     return;
   }
   out.execute = floatToFloat;
   if (out.type == out.from && rounded)
-    out.execute = toWhole;
+    out.execute = roundToWhole;
 }
 
 void decodeConvert(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
@@ -196,13 +216,14 @@ void decodeConvert(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   for (Type type : {out.type, out.from})
     if (type == Type::Pred || (type >= Type::B8 && type <= Type::B128))
       refuseType(decoder, suffixes, type);
-  bool rounded = false;
-  out.conversion.rounding = suffixes.takeRounding(Rounding::nearest, &rounded);
+  bool rounded = false, toWhole = false;
+  out.conversion.rounding = suffixes.takeRounding(Rounding::nearest, &rounded, &toWhole);
   out.conversion.flush = suffixes.take("ftz");
   out.conversion.relu = suffixes.take("relu");
   out.conversion.saturate = suffixes.take("satfinite");
   bool saturate = suffixes.take("sat");
   out.kind = Kind::Convert;
+  checkModifiers(decoder, out, rounded, toWhole, saturate);
   if (isPairType(out.type))
     return decodePair(decoder, out);
   if (isPairType(out.from) || out.type == Type::TF32 || out.from == Type::TF32)

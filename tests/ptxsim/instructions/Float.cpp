@@ -160,8 +160,8 @@ void decodeSingle(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
     out.execute = base == "neg" ? sign<true> : sign<false>;
     return decoder.simple(out, Type::F32, 1);
   }
-  bool approximate = base == "div" && (suffixes.take("approx") || suffixes.take("full"));
-  bool rounded = false;
+  const int division = base == "div" ? suffixes.takeOne({"approx", "full"}) : -1;
+  bool approximate = division >= 0, rounded = false;
   out.mode.rounding = suffixes.takeRounding(Rounding::nearest, &rounded);
   if (approximate == rounded && (base == "div" || base == "fma" || base == "mad"))
     decoder.unsupported("expects a rounding" + std::string(base == "div" ? ", .approx or .full" : ""));
@@ -174,7 +174,7 @@ void decodeSingle(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   else if (base == "mul")
     out.execute = plain ? plainMul : single2<mul>;
   else if (base == "div") {
-    out.execute = single2<div>;
+    out.execute = division == 0 ? single2<divApproximately> : single2<div>;
     out.kind = approximate ? Kind::Special : Kind::Float;
   } else { // mad, fma
     out.execute = single3;
@@ -204,7 +204,7 @@ void decodeFma(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   decodeFloat(decoder, suffixes, out, requireType(decoder, suffixes));
 }
 
-/// rcp, sqrt, rsqrt, ex2, lg2, sin, cos, tanh of f32; rcp and sqrt of f64.
+/// rcp, sqrt, rsqrt, ex2, lg2, sin, cos, tanh of f32; rcp and sqrt of f64, which can be exact.
 template <uint32_t (*operation)(uint32_t, FloatMode)>
 void decodeSpecial(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
@@ -215,8 +215,11 @@ void decodeSpecial(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   bool rounded = false, approximate = suffixes.take("approx");
   out.mode.rounding = suffixes.takeRounding(Rounding::nearest, &rounded);
   out.mode.flush = suffixes.take("ftz");
-  if (approximate == rounded)
-    decoder.unsupported("expects either .approx or a rounding");
+  const std::string &base = suffixes.base();
+  if (approximate == rounded || (rounded && base != "rcp" && base != "sqrt"))
+    decoder.unsupported("expects either .approx or a rounding, which only rcp and sqrt have");
+  if (out.mode.flush && base == "tanh")
+    decoder.unsupported("expects no .ftz of tanh");
   out.kind = Kind::Special;
   out.execute = single1<operation>;
   decoder.simple(out, type, 1);
@@ -263,7 +266,7 @@ void testProperty(Warp &warp, const Instruction &i) {
       is = value != value;
       break;
     case Test::Normal:
-      is = finite && size >= least;
+      is = finite && (size >= least || size == 0);
       break;
     case Test::Subnormal:
       is = finite && size < least && size > 0;

@@ -87,8 +87,10 @@ void decodeHalf(Decoder &decoder, Suffixes &suffixes, Instruction &out, Type typ
     out.option = static_cast<uint8_t>(base == "ex2" ? Half::Ex2 : Half::Tanh);
     return decoder.simple(out, type, 1);
   }
-  if (suffixes.takeRounding() != Rounding::nearest)
-    decoder.unsupported("expects .rn of 16 bits");
+  bool isRounded = false, isExact = base == "min" || base == "max" || base == "abs" || base == "neg";
+  if (suffixes.takeRounding(Rounding::nearest, &isRounded) != Rounding::nearest || (isExact && isRounded) ||
+      (base == "fma" && !isRounded))
+    decoder.unsupported("expects .rn of 16 bits: always of fma, and never of what is exact");
   Half option = Half::Add;
   if (base == "sub")
     option = Half::Sub;

@@ -206,7 +206,7 @@ void decodeTwo(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   Type type = requireType(decoder, suffixes);
   if (isFloat(type))
     return decodeFloat(decoder, suffixes, out, type);
-  if (suffixes.take("cc"))
+  if ((suffixes.base() == "add" || suffixes.base() == "sub") && suffixes.take("cc"))
     return decodeCarry(decoder, suffixes, out, type);
   out.execute = forInteger<Two<Op>::template Pick>(type);
   if constexpr (!std::is_void_v<Saturated>)

@@ -6,6 +6,8 @@
 #include "tests/ptxsim/instructions/Address.h"
 #include "tests/ptxsim/instructions/Apply.h"
 
+#include <algorithm>
+
 namespace ptxsim {
 namespace {
 
@@ -73,9 +75,11 @@ void decodeMultiply(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
     decoder.unsupported("expects mma.sync.aligned");
   static const int depths[] = {8, 16, 32};
   int shape = suffixes.takeOne({"m16n8k8", "m16n8k16", "m16n8k32"});
-  if (shape < 0 || !suffixes.take("row") || !suffixes.take("col"))
+  const std::vector<std::string> &left = suffixes.left();
+  const bool rowsFirst = std::find(left.begin(), left.end(), "row") < std::find(left.begin(), left.end(), "col");
+  if (shape < 0 || !rowsFirst || !suffixes.take("row") || !suffixes.take("col"))
     decoder.unsupported("expects m16n8k8, m16n8k16 or m16n8k32, .row.col");
-  suffixes.take("kind::f8f6f4");
+  const bool isOfFloats8 = suffixes.take("kind::f8f6f4");
   out.immediate = suffixes.take("satfinite");
   std::optional<Type> type = suffixes.left().empty() ? std::nullopt : typeNamed(suffixes.left().front());
   if (!type || (*type != Type::F32 && *type != Type::F16 && *type != Type::S32))
@@ -89,6 +93,8 @@ void decodeMultiply(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   bool whole = *a == Element::s8 || *a == Element::u8, half = bits == 16;
   bool fits = elementBits(*b) == bits && whole == (*b == Element::s8 || *b == Element::u8) &&
               whole == (*type == Type::S32) && (!half || *a == *b) && (half ? k <= 16 : k >= 16);
+  if ((isOfFloats8 && (whole || half)) || (out.immediate && !whole))
+    decoder.unsupported("expects .kind::f8f6f4 of 8-bit floats alone, and .satfinite of integers");
   if (!fits || (*type == Type::F16 && *a == Element::bf16))
     decoder.unsupported("expects a shape and types that mma.sync has");
   out.kind = Kind::Matrix;

@@ -131,10 +131,14 @@ void store(Warp &warp, const Instruction &i) {
 }
 
 /// What caches are told changes no value: everything is written at once, and no cache is ever stale.
-void takeHints(Suffixes &suffixes) {
-  suffixes.takeOne({"relaxed", "volatile", "weak", "acquire", "release"});
-  suffixes.takeOne({"cta", "cluster", "gpu", "sys"});
-  suffixes.takeOne({"ca", "cg", "cs", "lu", "cv", "wb", "wt"});
+void takeHints(Decoder &decoder, Suffixes &suffixes, bool loads) {
+  const bool isWeak = suffixes.take("weak"), isVolatile = suffixes.take("volatile");
+  const bool isOrdered = suffixes.take("relaxed") || suffixes.take(loads ? "acquire" : "release");
+  const bool isScoped = suffixes.takeOne({"cta", "cluster", "gpu", "sys"}) >= 0;
+  const bool isCached =
+      (loads ? suffixes.takeOne({"ca", "cg", "cs", "lu", "cv"}) : suffixes.takeOne({"wb", "cg", "cs", "wt"})) >= 0;
+  if (isWeak + isVolatile + isOrdered > 1 || isScoped != isOrdered || (isCached && (isVolatile || isOrdered)))
+    decoder.unsupported("expects a scope of .relaxed, .acquire and .release alone, and a cache of none but .weak");
   suffixes.takeOne({"L1::evict_first", "L1::evict_last", "L1::no_allocate", "L1::evict_normal", "L1::evict_unchanged"});
   suffixes.takeOne({"L2::64B", "L2::128B", "L2::256B"});
 }
@@ -163,11 +167,13 @@ Kind kindOf(Space space, bool loads) {
 
 template <bool loads>
 void decodeAccess(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
-  takeHints(suffixes);
+  takeHints(decoder, suffixes, loads);
   out.space = takeSpace(suffixes);
-  out.second = loads && out.space == Space::Global && suffixes.take("nc");
-  static const uint8_t lengths[] = {2, 4, 8};
-  int vector = suffixes.takeOne({"v2", "v4", "v8"});
+  if (!loads && out.space == Space::Constant)
+    decoder.unsupported("expects memory that can be written, but got .const");
+  out.second = suffixes.base() == "ld" && out.space == Space::Global && suffixes.take("nc");
+  static const uint8_t lengths[] = {2, 4};
+  int vector = suffixes.takeOne({"v2", "v4"});
   out.count = vector < 0 ? 1 : lengths[vector];
   out.type = requireType(decoder, suffixes);
   if (out.type == Type::Pred || bytesOf(out.type) * out.count > static_cast<int>(mostBytes) ||

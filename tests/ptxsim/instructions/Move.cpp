@@ -153,7 +153,8 @@ void isSpace(Warp &warp, const Instruction &i) {
   uint32_t result = 0;
   forLanes(warp.mask, [&](int lane) {
     uint64_t address = warp.wideRow(i.rows[1])[lane];
-    bool is = window ? address - window < windowBytes : address >= globalBegin;
+    bool is = window ? address - window < windowBytes
+                     : address >= globalBegin || address - parameterWindow < windowBytes; // parameters are global, too
     result |= static_cast<uint32_t>(is) << lane;
   });
   uint32_t &d = warp.predicate(i.rows[0]);
@@ -162,6 +163,8 @@ void isSpace(Warp &warp, const Instruction &i) {
 
 void decodeIsSpace(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
   out.space = takeSpace(decoder, suffixes);
+  if (out.space == Space::Constant)
+    decoder.unsupported("expects a space whose addresses are told apart, but got .const");
   out.execute = isSpace;
   decoder.destination(out, decoder.operand(0), Type::Pred);
   decoder.source(out, decoder.operand(1), Type::U64);

@@ -43,7 +43,8 @@ void meet(Warp &warp, const Instruction &i) {
   bool waits = meeting != Meeting::Arrive;
   if (waits)
     warp.wait(i, barrier);
-  warp.cta.barriers.arrive(warp.cta, warp, barrier, threads, waits, predicate);
+  warp.cta.barriers.arrive(warp.cta, warp, barrier, threads, waits, predicate,
+                           meeting >= Meeting::And ? static_cast<int>(meeting) : 0);
 }
 
 void decodeReduction(Decoder &decoder, Suffixes &suffixes, Instruction &out) {
