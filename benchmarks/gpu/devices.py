@@ -23,7 +23,7 @@ from falloff import _falloff
 FLASH_ATTENTION_2 = [
     (("A100",), 80, 230.0),
     (("RTX 4090",), 89, 164.0),
-    (("H100", "H200", "H800", "H20", "GH200"), 90, 340.0),
+    (("H100", "H200", "H800", "GH200"), 90, 340.0),
 ]
 SHARE_OF_PUBLISHED = 0.9
 # Radial over compiled FlexAttention on the same pairs, by compute capability.

@@ -10,6 +10,7 @@
 #include <future>
 #include <set>
 #include <sstream>
+#include <system_error>
 #include <vector>
 
 namespace falloff::cuda {
@@ -47,8 +48,8 @@ bool isDeclaration(const std::string &line) {
 
 std::string joinPtx(const std::string &first, const std::string &second) {
   const size_t kernels = firstKernel(first), others = firstKernel(second);
-  if (others == std::string::npos)
-    return first;
+  if (kernels == std::string::npos || others == std::string::npos)
+    throw NvrtcError("expects kernels in both halves of PTX, but got none in one");
   std::string declarations = first.substr(0, kernels);
   const std::vector<std::string> lines = linesOf(declarations);
   const std::set<std::string> known(lines.begin(), lines.end());
@@ -62,9 +63,13 @@ Compiled compileKernel(const std::string &source, int32_t architecture, bool toP
   if (!toPtx)
     return compileHalf(source, architecture, toPtx, nullptr);
   auto began = std::chrono::steady_clock::now();
-  Nvrtc::shared(); // loaded once, before both ask for it
-  std::future<Compiled> others =
-      std::async(std::launch::async, [&] { return compileHalf(source, architecture, toPtx, leavesOutAttention); });
+  auto compileOthers = [&] { return compileHalf(source, architecture, toPtx, leavesOutAttention); };
+  std::future<Compiled> others;
+  try {
+    others = std::async(std::launch::async, compileOthers);
+  } catch (const std::system_error &) { // no thread is to be had: one half after the other
+    others = std::async(std::launch::deferred, compileOthers);
+  }
   Compiled compiled = compileHalf(source, architecture, toPtx, leavesOutOthers);
   Compiled rest = others.get();
   compiled.image = joinPtx(compiled.image, rest.image);

@@ -14,7 +14,8 @@ namespace falloff::cuda {
 /// refuses the source.
 Compiled compileKernel(const std::string &source, int32_t architecture, bool toPtx);
 
-/// Two modules of PTX by one compiler for one target as one. What both declare the same way is in it once.
+/// Two modules of PTX with kernels, by one compiler for one target, as one. Lines before the kernels that both have are
+/// in it once. Throws NvrtcError where one has no kernel.
 std::string joinPtx(const std::string &first, const std::string &second);
 
 } // namespace falloff::cuda

@@ -162,7 +162,7 @@ bool splits(const std::string &version, int architecture) { return std::stoi(ver
 /// fit without, do not.
 constexpr const char *fewerRegisters = "--register-usage-level=3"; // of 0 to 10; 5 is ptxas's own choice
 
-/// What a cubin's kernels keep in local memory, in all, of a thread.
+/// Bytes of stack, spill stores and spill loads of all kernels of a cubin.
 int localBytes(const std::string &log) {
   int bytes = 0;
   for (const KernelResources &kernel : readResources(log))
@@ -257,13 +257,19 @@ Compiled Nvrtc::compileAgain(Compiled first, std::vector<std::string> options, c
   try {
     second = compileWith(options, source, name, false);
   } catch (const NvrtcError &) { // the option is one that NVIDIA may change
+    first.log = std::string("falloff: NVRTC refuses ") + fewerRegisters + "\n" + first.log;
     return first;
   }
-  int before = localBytes(first.log), after = localBytes(second.log);
-  Compiled &best = after < before ? second : first;
-  best.log = name + ": compiled again with " + fewerRegisters +
-             ", since kernels keep values in local memory: " + std::to_string(before) + " bytes a thread then, " +
-             std::to_string(after) + " now\n" + best.log;
+  return leaner(std::move(first), std::move(second));
+}
+
+Compiled leaner(Compiled first, Compiled second) {
+  const int before = localBytes(first.log), after = localBytes(second.log);
+  const bool isBetter = after < before;
+  Compiled &best = isBetter ? second : first;
+  best.log = "falloff: compiled again with " + std::string(fewerRegisters) +
+             " for fewer bytes of stack and spills: " + std::to_string(before) + " without, " + std::to_string(after) +
+             " with it; took the " + (isBetter ? "second" : "first") + "\n" + best.log;
   return std::move(best);
 }
 

@@ -57,8 +57,8 @@ public:
 
   /// Compiles for an architecture such as 90: to a cubin of sm_90, or with `toPtx` to PTX of compute_90. `name` is the
   /// source's, for messages; `options` are NVRTC's and are added to ours. A cubin whose kernels keep values in local
-  /// memory is compiled a second time with an eye on registers; the better one it is, and its log says so. Throws
-  /// NvrtcError with the compiler's log.
+  /// memory is compiled a second time with an eye on registers, and is the better one (`leaner`). Throws NvrtcError
+  /// with the compiler's log.
   Compiled compile(const std::string &source, const std::string &name, int architecture, bool toPtx,
                    const std::vector<std::string> &options = {}) const;
 
@@ -85,6 +85,10 @@ inline Compiled compile(const std::string &source, const std::string &name, int 
                         const std::vector<std::string> &options = {}) {
   return Nvrtc::shared().compile(source, name, architecture, toPtx, options);
 }
+
+/// Of a cubin and of another of the same source, compiled for fewer registers: the one that keeps less in local memory,
+/// with a first line in its log that says which it is. The first, if that is the same.
+Compiled leaner(Compiled first, Compiled second);
 
 /// The kernels of a cubin's log, in its order.
 std::vector<KernelResources> readResources(const std::string &log);

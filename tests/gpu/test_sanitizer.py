@@ -2,7 +2,7 @@
 """compute-sanitizer over the workload: memory, races, barriers, what nobody has written.
 
 Each tool is first shown a kernel with the fault that it is for; one that does not see it there, as
-on machines whose runtime keeps sanitizers from the device, is skipped with what it said.
+on machines whose runtime keeps sanitizers from the device, fails with what it said.
 """
 
 from __future__ import annotations
