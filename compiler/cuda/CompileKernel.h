@@ -14,8 +14,8 @@ namespace falloff::cuda {
 /// refuses the source.
 Compiled compileKernel(const std::string &source, int32_t architecture, bool toPtx);
 
-/// Two modules of PTX with kernels, by one compiler for one target, as one. Lines before the kernels that both have are
-/// in it once. Throws NvrtcError where one has no kernel.
+/// Two modules of PTX, by one compiler for one target, as one. Lines before the kernels that both have are in it once.
+/// Of two modules one of which has no kernel it is the other.
 std::string joinPtx(const std::string &first, const std::string &second);
 
 } // namespace falloff::cuda

@@ -66,6 +66,8 @@ TEST(CompileKernel, JoinsDeclarations) {
                     ".global .u32 own = 2;\n.visible .entry second()\n{\n}\n"),
             "// a\n.version 9.0\n.target sm_90\n.global .u32 both = 1;\n.global .u32 own = 2;\n"
             ".visible .entry first()\n{\n}\n\n.visible .entry second()\n{\n}\n");
+  EXPECT_EQ(joinPtx("no kernel", ".visible .entry second()"), ".visible .entry second()");
+  EXPECT_EQ(joinPtx(".visible .entry first()", "no kernel"), ".visible .entry first()");
 }
 
 /// In either half, an error has the line of the source.
